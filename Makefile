@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+
+# The stock kernels of the virtual machine: the one, and those of the tests.
+KERNEL ?= 6.1
+KERNELS ?= 6.1 6.12
+# Only tests whose name contains one of these words; all when empty.
+TESTS ?=
+export KERNEL KERNELS TESTS
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+modules: ## build the modules for KDIR, which is the running kernel (the default)
+	@test -e $(KDIR)/Makefile || \
+		{ echo "no kernel headers in $(KDIR): install them, or set KDIR="; exit 1; }
+	$(kbuild) modules
+
+tools: ## build capi-events
+	$(MAKE) -C tools/capi-events
+
+install: modules tools ## install the modules, and capi-events to PREFIX/bin
+	$(kbuild) modules_install
+	$(if $(INSTALL_MOD_PATH),,depmod $$($(kbuild) -s kernelrelease))
+	install -D -t $(DESTDIR)$(PREFIX)/bin tools/capi-events/capi-events
+
+run: ## see it work: a demonstration in a virtual machine, nothing else needed
+	@tools/vm/vm.sh demo
+
+shell: ## the same virtual machine with a shell, the modules loaded
+	@tools/vm/vm.sh shell
+
+vm-cmd: ## run the shell command CMD in the virtual machine, on stock KERNEL
+	@tools/vm/vm.sh cmd '$(subst ','\'',$(value CMD))'
+
+lint: ## static checks: checkpatch, sparse, kernel-doc, shellcheck
+	@tools/vm/check.sh lint
+
+selftest: ## run the TESTS on stock KERNELS
+	@tools/vm/check.sh selftest
+
+check: ## lint and selftest: all that must pass before a change is sent
+	@tools/vm/check.sh lint selftest
+
+clean: ## remove what a build left, here and in the cache
+	test ! -e $(KDIR)/Makefile || $(kbuild) clean
+	$(MAKE) -C tools/capi-events clean
+	git clean -q -f -X selftests
+	@tools/vm/clean.sh
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: modules tools install run shell vm-cmd lint selftest check clean help
