@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The capi core's own interfaces, for those above and below it:
+ *
+ *  - backends, which bring adapters (struct capi_backend_ops);
+ *  - AFU drivers, which claim one kind of AFU (struct capi_afu_driver);
+ *  - context users, which open contexts for somebody and read their events
+ *    (struct capi_context_user, struct capi_event_reader).
+ *
+ * The interface for AFU drivers that Linux had is in <misc/cxl.h>.
+ *
+ * Lifetime: an adapter exists from capi_adapter_register() to
+ * capi_adapter_unregister(). A context exists from capi_context_create() to
+ * cxl_release_context(); the memory of struct cxl_context, and with it the
+ * event calls, stays valid as long as somebody holds a reference.
+ */
+#ifndef _MISC_CAPI_H
+#define _MISC_CAPI_H
+
+#include <linux/pci.h>
+#include <linux/poll.h>
+#include <linux/types.h>
+
+#include <uapi/misc/cxl.h>
+
+struct cxl_adapter;
+struct cxl_afu;
+struct cxl_context;
+struct dentry;
+struct iov_iter;
+struct module;
+struct vm_area_struct;
+
+/* Backends */
+
+/**
+ * struct capi_work - what a context is started with
+ * @wed: work element descriptor
+ * @amr: authority mask register, for backends that have one
+ * @task: whose addresses the AFU uses; NULL for those of the context's user
+ *	or, where it has none, of the kernel
+ */
+struct capi_work {
+	u64 wed;
+	u64 amr;
+	struct task_struct *task;
+};
+
+/**
+ * struct capi_backend_ops - what a kind of adapter does
+ * @owner: the backend's module, held while a context of it is open
+ * @context_init: a context was created; allocate what it needs. Optional.
+ * @context_release: opposite of @context_init. Optional.
+ * @context_clear: leave nothing that a user put into the problem state area;
+ *	the context is not attached, and nothing of it is mapped. Optional.
+ * @attach: let the AFU work for the context
+ * @detach: stop the AFU's work for the context. When it returns, the AFU
+ *	neither raises events for it nor touches its memory.
+ * @mmio_read: load @width bytes (4 or 8) from offset @off of the context's
+ *	problem state area. @off is aligned to @width and lies within the area.
+ * @mmio_write: store there
+ * @psa_pfn: the page frame behind page @page of the problem state area, for
+ *	mapping it to user space; -EINVAL where it may not be mapped. Optional:
+ *	without it nothing can be mapped.
+ *
+ * All may sleep. Calls of all but the last three come one at a time for one
+ * context; @mmio_read, @mmio_write and @psa_pfn come between @attach and
+ * @detach, several at once.
+ */
+struct capi_backend_ops {
+	struct module *owner;
+	int (*context_init)(struct cxl_context *ctx);
+	void (*context_release)(struct cxl_context *ctx);
+	void (*context_clear)(struct cxl_context *ctx);
+	int (*attach)(struct cxl_context *ctx, const struct capi_work *work);
+	void (*detach)(struct cxl_context *ctx);
+	u64 (*mmio_read)(struct cxl_context *ctx, u64 off, unsigned int width);
+	void (*mmio_write)(struct cxl_context *ctx, u64 off, unsigned int width,
+			   u64 value);
+	int (*psa_pfn)(struct cxl_context *ctx, unsigned long page,
+		       unsigned long *pfn);
+};
+
+/**
+ * struct capi_afu_desc - an AFU, as its adapter describes it
+ * @kind: what users call this kind of AFU: lower case letters and digits
+ * @description: one line for people
+ * @vendor: PCI vendor id of the AFU's configuration record
+ * @device: PCI device id of the AFU's configuration record
+ * @contexts: how many contexts it serves at once
+ * @irqs: AFU interrupts of each context
+ * @psa_size: bytes of a context's problem state area; a power of two, whole
+ *	pages
+ * @map_offset: where the part that may be mapped to user space begins
+ * @map_size: its size in bytes; 0 where nothing may be mapped
+ *
+ * Two AFUs are of one kind when vendor and device are equal. AFUs of one kind on
+ * one adapter may differ in @contexts only.
+ */
+struct capi_afu_desc {
+	const char *kind;
+	const char *description;
+	u16 vendor;
+	u16 device;
+	unsigned int contexts;
+	unsigned int irqs;
+	u64 psa_size;
+	u64 map_offset;
+	u64 map_size;
+};
+
+/* Interrupts that one context can have, and contexts that one AFU can have */
+#define CAPI_MAX_IRQS		2037
+#define CAPI_MAX_CONTEXTS	0x1ff
+
+struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
+					  const struct capi_backend_ops *ops,
+					  void *priv);
+struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
+			     const struct capi_afu_desc *desc, void *priv);
+void capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
+void capi_adapter_gone(struct cxl_adapter *adapter);
+void capi_adapter_unregister(struct cxl_adapter *adapter);
+
+void *capi_adapter_priv(struct cxl_adapter *adapter);
+void *capi_afu_priv(struct cxl_afu *afu);
+void *capi_context_backend_priv(struct cxl_context *ctx);
+void capi_context_set_backend_priv(struct cxl_context *ctx, void *priv);
+
+int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq);
+void capi_raise_fault(struct cxl_context *ctx, u64 addr, u64 dsisr);
+void capi_raise_afu_error(struct cxl_context *ctx, u64 error);
+
+/* What adapters and AFUs are */
+
+struct cxl_adapter *capi_pci_to_adapter(struct pci_dev *pdev);
+struct cxl_afu *capi_adapter_next_afu(struct cxl_adapter *adapter,
+				      struct cxl_afu *prev);
+const struct capi_afu_desc *capi_afu_desc(struct cxl_afu *afu);
+const char *capi_afu_name(struct cxl_afu *afu);
+unsigned int capi_afu_free_contexts(struct cxl_afu *afu);
+
+/* AFU drivers */
+
+/**
+ * struct capi_afu_driver - an AFU driver's claim on one kind of AFU
+ * @name: for the log
+ * @owner: held while a context is attached
+ * @vendor: PCI vendor id of the AFU's configuration record
+ * @device: PCI device id of the AFU's configuration record
+ * @attach: a context of such an AFU was opened; usually the place to call
+ *	cxl_set_driver_ops(). An error fails the opening.
+ * @detach: the context is being closed. The AFU does not work for it any more,
+ *	its events are thrown away (what was fetched is settled with
+ *	-ECANCELED), and its ops are unset: no callback of theirs will run.
+ * @node: for the core
+ * @contexts: for the core
+ *
+ * Both callbacks may sleep. They come one at a time for one context.
+ */
+struct capi_afu_driver {
+	const char *name;
+	struct module *owner;
+	u16 vendor;
+	u16 device;
+	int (*attach)(struct cxl_context *ctx);
+	void (*detach)(struct cxl_context *ctx);
+
+	struct list_head node;
+	struct list_head contexts;
+};
+
+int capi_afu_driver_register(struct capi_afu_driver *drv);
+void capi_afu_driver_unregister(struct capi_afu_driver *drv);
+
+/* Contexts */
+
+/**
+ * struct capi_context_user - for whom a context exists
+ * @event: there is something to read, or the context's state, its link or its
+ *	adapter changed. Runs in any context but NMI, under any lock but those
+ *	of the user itself; it must not call back into the core.
+ * @irq: the AFU raised interrupt @irq. As @event; the interrupt is queued for
+ *	readers as well.
+ * @link: the adapter's link went down or came back. May sleep.
+ * @revoke: the adapter is going away: let go of whatever the consumer could
+ *	still reach. Called once, after the context was stopped, its events were
+ *	thrown away and its mappings removed. May sleep, must not wait for the
+ *	consumer, and must not call cxl_release_context().
+ *
+ * All are optional. None is called after cxl_release_context() has returned.
+ */
+struct capi_context_user {
+	void (*event)(struct cxl_context *ctx, void *priv);
+	void (*irq)(struct cxl_context *ctx, void *priv, unsigned int irq);
+	void (*link)(struct cxl_context *ctx, void *priv, bool up);
+	void (*revoke)(struct cxl_context *ctx, void *priv);
+};
+
+/**
+ * enum capi_context_state - where a context is in its life
+ * @CAPI_CONTEXT_OPENED: not started yet, or reset
+ * @CAPI_CONTEXT_STARTED: the AFU works for it
+ * @CAPI_CONTEXT_CLOSED: stopped; what is queued can be read, nothing follows
+ */
+enum capi_context_state {
+	CAPI_CONTEXT_OPENED,
+	CAPI_CONTEXT_STARTED,
+	CAPI_CONTEXT_CLOSED,
+};
+
+struct cxl_context *capi_context_create(struct cxl_afu *afu,
+					const struct capi_context_user *user,
+					void *priv);
+int capi_context_open(struct cxl_context *ctx);
+void capi_context_close(struct cxl_context *ctx);
+int capi_context_start(struct cxl_context *ctx, const struct capi_work *work);
+int capi_context_reset(struct cxl_context *ctx);
+enum capi_context_state capi_context_state(struct cxl_context *ctx);
+const char *capi_context_state_name(struct cxl_context *ctx);
+bool capi_context_link_ok(struct cxl_context *ctx);
+struct cxl_afu *capi_context_afu(struct cxl_context *ctx);
+struct dentry *capi_context_debugfs(struct cxl_context *ctx);
+
+int capi_psa_read(struct cxl_context *ctx, u64 off, unsigned int width,
+		  u64 *value);
+int capi_psa_write(struct cxl_context *ctx, u64 off, unsigned int width,
+		   u64 value);
+int capi_psa_mmap(struct cxl_context *ctx, struct vm_area_struct *vma,
+		  u64 offset);
+void capi_psa_zap(struct cxl_context *ctx);
+void capi_psa_allow(struct cxl_context *ctx, bool allow);
+
+/* Events */
+
+/**
+ * enum capi_event_counter - what is counted for each context
+ * @CAPI_EVENTS_RAISED: events that AFU and AFU driver announced
+ * @CAPI_EVENTS_DELIVERED: events that a reader has
+ * @CAPI_EVENTS_COALESCED: interrupts raised while the same one was pending
+ * @CAPI_EVENTS_OVERRUN: faults and AFU errors that found one of their kind
+ *	still unread, and were dropped
+ * @CAPI_EVENTS_FAILED: driver events settled with -EFAULT or -EINVAL
+ * @CAPI_EVENTS_CANCELLED: events thrown away by reset, close or revoke
+ * @CAPI_EVENT_COUNTERS: how many counters there are
+ *
+ * RAISED is the sum of all others and of what is pending.
+ */
+enum capi_event_counter {
+	CAPI_EVENTS_RAISED,
+	CAPI_EVENTS_DELIVERED,
+	CAPI_EVENTS_COALESCED,
+	CAPI_EVENTS_OVERRUN,
+	CAPI_EVENTS_FAILED,
+	CAPI_EVENTS_CANCELLED,
+	CAPI_EVENT_COUNTERS
+};
+
+u64 capi_event_count(struct cxl_context *ctx, enum capi_event_counter which);
+bool capi_events_available(struct cxl_context *ctx);
+
+struct capi_event_reader;
+
+struct capi_event_reader *capi_event_reader_create(struct cxl_context *ctx);
+void capi_event_reader_end(struct capi_event_reader *reader);
+void capi_event_reader_get(struct capi_event_reader *reader);
+void capi_event_reader_put(struct capi_event_reader *reader);
+ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
+			bool nonblock);
+__poll_t capi_event_poll(struct capi_event_reader *reader, struct file *file,
+			 struct poll_table_struct *wait);
+
+int capi_event_window_enable(struct cxl_context *ctx, bool enable);
+int capi_event_look(struct cxl_context *ctx, void *buf, u32 *token);
+bool capi_event_acknowledge(struct cxl_context *ctx, u32 token);
+
+#endif /* _MISC_CAPI_H */
