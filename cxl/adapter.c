@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Adapters and their AFUs, as /sys/class/cxl shows them.
+ */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static struct class capi_class = { .name = "cxl" };
+
+static DEFINE_MUTEX(adapters_mutex); /* covers the list */
+static LIST_HEAD(adapters);
+static DEFINE_IDA(adapter_ids);
+
+int capi_adapter_init(void)
+{
+	return class_register(&capi_class);
+}
+
+void capi_adapter_exit(void)
+{
+	class_unregister(&capi_class);
+}
+
+static void adapter_release(struct device *dev)
+{
+	struct cxl_adapter *adapter = to_cxl_adapter(dev);
+
+	ida_free(&adapter_ids, adapter->num);
+	mutex_destroy(&adapter->mutex);
+	kfree(adapter);
+}
+
+static void afu_release(struct device *dev)
+{
+	struct cxl_afu *afu = to_cxl_afu(dev);
+
+	ida_destroy(&afu->pes);
+	kfree(afu);
+}
+
+static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
+{
+	struct cxl_adapter *adapter = kzalloc(sizeof(*adapter), GFP_KERNEL);
+
+	if (!adapter)
+		return ERR_PTR(-ENOMEM);
+
+	adapter->num = ida_alloc(&adapter_ids, GFP_KERNEL);
+	if (adapter->num < 0) {
+		int rc = adapter->num;
+
+		kfree(adapter);
+		return ERR_PTR(rc);
+	}
+	mutex_init(&adapter->mutex);
+	INIT_LIST_HEAD(&adapter->afus);
+	INIT_LIST_HEAD(&adapter->contexts);
+	adapter->link_up = true;
+	adapter->pdev = pdev;
+
+	device_initialize(&adapter->dev);
+	adapter->dev.parent = &pdev->dev;
+	adapter->dev.class = &capi_class;
+	adapter->dev.release = adapter_release;
+	return adapter;
+}
+
+/**
+ * capi_adapter_register() - bring an adapter
+ * @pdev: its PCI function, held by the backend until capi_adapter_unregister()
+ * @ops: what the backend does
+ * @priv: kept for the backend, see capi_adapter_priv()
+ *
+ * AFUs are added with capi_afu_add(), before the PCI function is visible to
+ * drivers.
+ *
+ * Context: process, may sleep.
+ * Return: the adapter, or an ERR_PTR.
+ */
+struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
+					  const struct capi_backend_ops *ops,
+					  void *priv)
+{
+	struct cxl_adapter *adapter;
+	int rc;
+
+	if (!ops->attach || !ops->detach || !ops->mmio_read ||
+	    !ops->mmio_write)
+		return ERR_PTR(-EINVAL);
+
+	adapter = adapter_alloc(pdev);
+	if (IS_ERR(adapter))
+		return adapter;
+	adapter->ops = ops;
+	adapter->priv = priv;
+
+	rc = dev_set_name(&adapter->dev, "card%d", adapter->num);
+	if (!rc)
+		rc = device_add(&adapter->dev);
+	if (rc) {
+		put_device(&adapter->dev);
+		return ERR_PTR(rc);
+	}
+
+	mutex_lock(&adapters_mutex);
+	list_add_tail(&adapter->node, &adapters);
+	mutex_unlock(&adapters_mutex);
+	return adapter;
+}
+EXPORT_SYMBOL_GPL(capi_adapter_register);
+
+static bool desc_ok(const struct capi_afu_desc *desc)
+{
+	return desc->kind && desc->description &&
+	       desc->contexts && desc->contexts <= CAPI_MAX_CONTEXTS &&
+	       desc->irqs <= CAPI_MAX_IRQS &&
+	       desc->psa_size >= PAGE_SIZE && is_power_of_2(desc->psa_size) &&
+	       PAGE_ALIGNED(desc->map_offset) && PAGE_ALIGNED(desc->map_size) &&
+	       desc->map_offset <= desc->psa_size &&
+	       desc->map_size <= desc->psa_size - desc->map_offset;
+}
+
+/* What is offered as one kind must be alike in all that a user can see. */
+static bool fits(struct cxl_adapter *adapter, const struct capi_afu_desc *desc)
+{
+	const struct capi_afu_desc *other;
+	struct cxl_afu *afu;
+
+	if (desc->map_size && !adapter->ops->psa_pfn)
+		return false;
+	list_for_each_entry(afu, &adapter->afus, node) {
+		other = afu->desc;
+		if (other->vendor == desc->vendor &&
+		    other->device == desc->device &&
+		    (other->irqs != desc->irqs ||
+		     other->psa_size != desc->psa_size ||
+		     other->map_offset != desc->map_offset ||
+		     other->map_size != desc->map_size))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * capi_afu_add() - bring an AFU of an adapter
+ * @adapter: the adapter
+ * @pdev: the AFU's PCI function, held by the backend as the adapter's is
+ * @desc: what it is; must stay as long as the adapter
+ * @priv: kept for the backend, see capi_afu_priv()
+ *
+ * Context: process, may sleep.
+ * Return: the AFU, which goes with the adapter, or an ERR_PTR: -EINVAL for a
+ * description that cannot be, or differs from that of another AFU of its kind.
+ */
+struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
+			     const struct capi_afu_desc *desc, void *priv)
+{
+	struct cxl_afu *afu;
+	int rc;
+
+	if (!desc_ok(desc) || !fits(adapter, desc))
+		return ERR_PTR(-EINVAL);
+
+	afu = kzalloc(sizeof(*afu), GFP_KERNEL);
+	if (!afu)
+		return ERR_PTR(-ENOMEM);
+	afu->adapter = adapter;
+	afu->pdev = pdev;
+	afu->desc = desc;
+	afu->priv = priv;
+	ida_init(&afu->pes);
+
+	device_initialize(&afu->dev);
+	afu->dev.parent = &adapter->dev;
+	afu->dev.class = &capi_class;
+	afu->dev.release = afu_release;
+	rc = dev_set_name(&afu->dev, "afu%d.%u", adapter->num,
+			  adapter->nr_afus);
+	if (!rc)
+		rc = device_add(&afu->dev);
+	if (rc) {
+		put_device(&afu->dev);
+		return ERR_PTR(rc);
+	}
+
+	capi_debugfs_add_afu(afu);
+	mutex_lock(&adapters_mutex);
+	list_add_tail(&afu->node, &adapter->afus);
+	adapter->nr_afus++;
+	mutex_unlock(&adapters_mutex);
+	return afu;
+}
+EXPORT_SYMBOL_GPL(capi_afu_add);
+
+/**
+ * capi_adapter_set_link() - the adapter's link went down or came back
+ * @adapter: the adapter
+ * @up: which
+ *
+ * While it is down, reads of events fail with -EIO, and nothing of a problem
+ * state area can be reached.
+ *
+ * Context: process, may sleep.
+ */
+void capi_adapter_set_link(struct cxl_adapter *adapter, bool up)
+{
+	struct cxl_context *ctx;
+
+	mutex_lock(&adapter->mutex);
+	if (!adapter->gone && adapter->link_up != up) {
+		adapter->link_up = up;
+		list_for_each_entry(ctx, &adapter->contexts, node)
+			capi_context_set_link(ctx, up);
+		dev_info(&adapter->dev, "link %s\n", up ? "up" : "down");
+	}
+	mutex_unlock(&adapter->mutex);
+}
+EXPORT_SYMBOL_GPL(capi_adapter_set_link);
+
+/**
+ * capi_adapter_gone() - the adapter is there no longer, or soon will not be
+ * @adapter: the adapter
+ *
+ * Nothing of it can be opened from here on. Every context is stopped, its
+ * events and mappings removed, its AFU driver detached, and its user told to
+ * let go. Does not wait for consumers. Calling it again does nothing.
+ *
+ * Context: process, may sleep.
+ */
+void capi_adapter_gone(struct cxl_adapter *adapter)
+{
+	struct cxl_context *ctx;
+
+	mutex_lock(&adapter->mutex);
+	if (!adapter->gone) {
+		adapter->gone = true;
+		list_for_each_entry(ctx, &adapter->contexts, node)
+			capi_context_revoke(ctx);
+	}
+	mutex_unlock(&adapter->mutex);
+}
+EXPORT_SYMBOL_GPL(capi_adapter_gone);
+
+/**
+ * capi_adapter_unregister() - end of an adapter and its AFUs
+ * @adapter: gone, and without contexts: the drivers of its PCI functions are
+ *	unbound and have released them
+ *
+ * Context: process, may sleep.
+ */
+void capi_adapter_unregister(struct cxl_adapter *adapter)
+{
+	struct cxl_afu *afu, *next;
+
+	WARN_ON(!list_empty(&adapter->contexts));
+
+	mutex_lock(&adapters_mutex);
+	list_del(&adapter->node);
+	mutex_unlock(&adapters_mutex);
+
+	list_for_each_entry_safe(afu, next, &adapter->afus, node) {
+		debugfs_remove(afu->debugfs);
+		list_del(&afu->node);
+		device_unregister(&afu->dev);
+	}
+	device_unregister(&adapter->dev);
+}
+EXPORT_SYMBOL_GPL(capi_adapter_unregister);
+
+/**
+ * capi_pci_to_adapter() - the adapter behind a PCI function
+ * @pdev: the function
+ *
+ * Context: process, may sleep.
+ * Return: the adapter, or NULL if there is none or it is gone. It stays at
+ * least as long as a driver is bound to @pdev.
+ */
+struct cxl_adapter *capi_pci_to_adapter(struct pci_dev *pdev)
+{
+	struct cxl_adapter *adapter, *found = NULL;
+
+	mutex_lock(&adapters_mutex);
+	list_for_each_entry(adapter, &adapters, node)
+		if (adapter->pdev == pdev && !READ_ONCE(adapter->gone))
+			found = adapter;
+	mutex_unlock(&adapters_mutex);
+	return found;
+}
+EXPORT_SYMBOL_GPL(capi_pci_to_adapter);
+
+/**
+ * cxl_pci_to_afu() - the AFU behind a PCI function
+ * @dev: the function
+ *
+ * Context: process, may sleep.
+ * Return: the AFU, or NULL if @dev is not the function of one.
+ */
+struct cxl_afu *cxl_pci_to_afu(struct pci_dev *dev)
+{
+	struct cxl_adapter *adapter;
+	struct cxl_afu *afu, *found = NULL;
+
+	mutex_lock(&adapters_mutex);
+	list_for_each_entry(adapter, &adapters, node)
+		list_for_each_entry(afu, &adapter->afus, node)
+			if (afu->pdev == dev)
+				found = afu;
+	mutex_unlock(&adapters_mutex);
+	return found;
+}
+EXPORT_SYMBOL_GPL(cxl_pci_to_afu);
+
+/**
+ * capi_adapter_next_afu() - walk the AFUs of an adapter
+ * @adapter: the adapter
+ * @prev: the last one, or NULL to begin
+ *
+ * Context: any, once the adapter's PCI function is visible to drivers.
+ * Return: the next one, or NULL at the end.
+ */
+struct cxl_afu *capi_adapter_next_afu(struct cxl_adapter *adapter,
+				      struct cxl_afu *prev)
+{
+	struct list_head *next = prev ? prev->node.next : adapter->afus.next;
+
+	if (next == &adapter->afus)
+		return NULL;
+	return list_entry(next, struct cxl_afu, node);
+}
+EXPORT_SYMBOL_GPL(capi_adapter_next_afu);
+
+/**
+ * capi_adapter_priv() - what the backend gave when it registered the adapter
+ * @adapter: the adapter
+ *
+ * Context: any.
+ */
+void *capi_adapter_priv(struct cxl_adapter *adapter)
+{
+	return adapter->priv;
+}
+EXPORT_SYMBOL_GPL(capi_adapter_priv);
+
+/**
+ * capi_afu_priv() - what the backend gave when it added the AFU
+ * @afu: the AFU
+ *
+ * Context: any.
+ */
+void *capi_afu_priv(struct cxl_afu *afu)
+{
+	return afu->priv;
+}
+EXPORT_SYMBOL_GPL(capi_afu_priv);
+
+/**
+ * capi_afu_desc() - what an AFU is
+ * @afu: the AFU
+ *
+ * Context: any.
+ */
+const struct capi_afu_desc *capi_afu_desc(struct cxl_afu *afu)
+{
+	return afu->desc;
+}
+EXPORT_SYMBOL_GPL(capi_afu_desc);
+
+/**
+ * capi_afu_name() - an AFU's name in /sys/class/cxl
+ * @afu: the AFU
+ *
+ * Context: any.
+ */
+const char *capi_afu_name(struct cxl_afu *afu)
+{
+	return dev_name(&afu->dev);
+}
+EXPORT_SYMBOL_GPL(capi_afu_name);
+
+/**
+ * capi_afu_free_contexts() - how many contexts of an AFU are not taken
+ * @afu: the AFU
+ *
+ * Context: any. The answer is of the moment.
+ */
+unsigned int capi_afu_free_contexts(struct cxl_afu *afu)
+{
+	return afu->desc->contexts - atomic_read(&afu->used);
+}
+EXPORT_SYMBOL_GPL(capi_afu_free_contexts);

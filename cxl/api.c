@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The part of <misc/cxl.h> that is a thin cover of the core.
+ */
+#include <linux/module.h>
+
+#include "core.h"
+
+/**
+ * cxl_dev_context_init() - take a context for an AFU driver
+ * @dev: the AFU's PCI function
+ *
+ * Context: process, may sleep.
+ * Return: the context, to be given back with cxl_release_context(), or an
+ * ERR_PTR: -ENODEV if @dev is not the function of an AFU, and as
+ * capi_context_create().
+ */
+struct cxl_context *cxl_dev_context_init(struct pci_dev *dev)
+{
+	struct cxl_afu *afu = cxl_pci_to_afu(dev);
+
+	if (!afu)
+		return ERR_PTR(-ENODEV);
+	return capi_context_create(afu, NULL, NULL);
+}
+EXPORT_SYMBOL_GPL(cxl_dev_context_init);
+
+/**
+ * cxl_set_priv() - keep a pointer for the AFU driver
+ * @ctx: the context
+ * @priv: the pointer
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL if @ctx is NULL.
+ */
+int cxl_set_priv(struct cxl_context *ctx, void *priv)
+{
+	if (!ctx)
+		return -EINVAL;
+	ctx->priv = priv;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cxl_set_priv);
+
+/**
+ * cxl_get_priv() - what cxl_set_priv() kept
+ * @ctx: the context
+ *
+ * Context: any.
+ * Return: the pointer, or ERR_PTR(-EINVAL) if @ctx is NULL.
+ */
+void *cxl_get_priv(struct cxl_context *ctx)
+{
+	if (!ctx)
+		return ERR_PTR(-EINVAL);
+	return ctx->priv;
+}
+EXPORT_SYMBOL_GPL(cxl_get_priv);
+
+/**
+ * cxl_start_context() - let the AFU work for a context
+ * @ctx: the context
+ * @wed: work element descriptor
+ * @task: whose addresses the AFU uses; NULL for the kernel's
+ *
+ * Context: process, may sleep.
+ * Return: 0, also if it is started already; otherwise as capi_context_start().
+ */
+int cxl_start_context(struct cxl_context *ctx, u64 wed,
+		      struct task_struct *task)
+{
+	struct capi_work work = { .wed = wed, .task = task };
+	int rc = capi_context_start(ctx, &work);
+
+	return rc == -EBUSY ? 0 : rc;
+}
+EXPORT_SYMBOL_GPL(cxl_start_context);
+
+/**
+ * cxl_process_element() - a context's number
+ * @ctx: the context
+ *
+ * Context: any.
+ * Return: the process element.
+ */
+int cxl_process_element(struct cxl_context *ctx)
+{
+	return ctx->pe;
+}
+EXPORT_SYMBOL_GPL(cxl_process_element);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's own structures. Nobody outside cxl/ looks into them.
+ *
+ * Lock order, outermost first:
+ *
+ *	adapter->mutex		contexts of an adapter, gone and link
+ *	ctx->mutex		state, opening, AFU driver
+ *	ctx->psa.sem		may the problem state area be reached
+ *	ctx->events.turn	who delivers or throws away events
+ *	ctx->events.lock	what is pending; a spinlock, interrupts off
+ *
+ * The locks of a context's user come between the first two: its link and
+ * revoke callbacks run under adapter->mutex, and it calls what takes
+ * ctx->mutex with its own locks held.
+ */
+#ifndef _CAPI_CORE_H
+#define _CAPI_CORE_H
+
+#include <linux/device.h>
+#include <linux/idr.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include <misc/capi.h>
+#include <misc/cxl.h>
+
+/**
+ * struct cxl_adapter - a card
+ * @dev: /sys/class/cxl/cardN
+ * @num: N
+ * @pdev: its PCI function, held by the backend
+ * @ops: what its backend does
+ * @priv: the backend's
+ * @node: in the list of all adapters, under its lock
+ * @afus: its AFUs; does not change once the PCI function is visible to drivers
+ * @nr_afus: how many
+ * @mutex: covers @contexts, @gone and @link_up
+ * @contexts: all contexts of all its AFUs
+ * @gone: is being removed: no context is created or opened any more
+ * @link_up: its link works
+ */
+struct cxl_adapter {
+	struct device dev;
+	int num;
+	struct pci_dev *pdev;
+	const struct capi_backend_ops *ops;
+	void *priv;
+	struct list_head node;
+	struct list_head afus;
+	unsigned int nr_afus;
+
+	struct mutex mutex; /* contexts, gone, link_up */
+	struct list_head contexts;
+	bool gone;
+	bool link_up;
+};
+
+/**
+ * struct cxl_afu - an AFU of a card
+ * @dev: afuN.M below the card
+ * @adapter: the card
+ * @node: in the card's list
+ * @pdev: its PCI function, held by the backend
+ * @desc: what it is
+ * @priv: the backend's
+ * @pes: process elements in use
+ * @used: how many
+ * @debugfs: its directory
+ */
+struct cxl_afu {
+	struct device dev;
+	struct cxl_adapter *adapter;
+	struct list_head node;
+	struct pci_dev *pdev;
+	const struct capi_afu_desc *desc;
+	void *priv;
+	struct ida pes;
+	atomic_t used;
+	struct dentry *debugfs;
+};
+
+#define to_cxl_adapter(d) container_of(d, struct cxl_adapter, dev)
+#define to_cxl_afu(d) container_of(d, struct cxl_afu, dev)
+
+/**
+ * struct capi_event - one event, taken from what is pending
+ * @token: names the event while it is held; 0 for none
+ * @ops: the driver ops that fetched it; NULL for a generic event
+ * @driver: what they returned
+ * @event: the event's header, and its body unless it is a driver event
+ */
+struct capi_event {
+	u32 token;
+	struct cxl_afu_driver_ops *ops;
+	struct cxl_event_afu_driver_reserved *driver;
+	struct cxl_event event;
+};
+
+/**
+ * struct capi_events - the events of a context
+ * @lock: covers what is pending, @ops and @window
+ * @ops: the AFU driver's, or NULL
+ * @driver_pending: driver events announced and not fetched. Grows without a
+ *	lock, shrinks under @lock.
+ * @irqs: AFU interrupts pending, by number
+ * @fault: a data storage fault is pending
+ * @fault_addr: its address
+ * @fault_dsisr: its cause
+ * @error: an AFU error is pending
+ * @error_code: its code
+ * @held: the event that is fetched and not settled. Changes under @turn and
+ *	@lock, so either suffices to look at it.
+ * @last_token: of the last event held
+ * @window: the window is the only reader
+ * @turn: held while an event is delivered, acknowledged or thrown away; the
+ *	AFU driver's callbacks run under it, and never sleep on user memory
+ * @wait: readers and pollers
+ * @counters: see enum capi_event_counter
+ */
+struct capi_events {
+	spinlock_t lock; /* what is pending */
+	struct cxl_afu_driver_ops *ops;
+	atomic_t driver_pending;
+	DECLARE_BITMAP(irqs, CAPI_MAX_IRQS + 1);
+	bool fault;
+	u64 fault_addr;
+	u64 fault_dsisr;
+	bool error;
+	u64 error_code;
+	struct capi_event held;
+	u32 last_token;
+	bool window;
+	struct mutex turn; /* delivery */
+	wait_queue_head_t wait;
+	atomic64_t counters[CAPI_EVENT_COUNTERS];
+};
+
+/**
+ * struct capi_psa - how a context's problem state area is reached
+ * @inode: of its own, so that its mappings can be removed without touching
+ *	others'
+ * @sem: read by every access, written to change the fields below
+ * @live: the context is started
+ * @allowed: the context's user lets it be mapped
+ */
+struct capi_psa {
+	struct inode *inode;
+	struct rw_semaphore sem;
+	bool live;
+	bool allowed;
+};
+
+/**
+ * struct cxl_context - one user of an AFU
+ * @kref: readers and mappings hold the memory
+ * @afu: its AFU; not to be touched after cxl_release_context()
+ * @pe: process element
+ * @user: for whom it exists, or NULL
+ * @user_priv: the user's
+ * @priv: the AFU driver's
+ * @backend_priv: the backend's
+ * @node: in the adapter's list, under adapter->mutex
+ * @debugfs: its directory
+ * @mutex: covers the next four fields
+ * @state: written under events.lock as well, so that either suffices to read
+ * @open: between capi_context_open() and capi_context_close()
+ * @gone: its adapter is
+ * @driver: the AFU driver attached
+ * @driver_node: in @driver's list, under the lock of all AFU drivers
+ * @link_up: written under events.lock
+ * @events: its events
+ * @psa: its problem state area
+ */
+struct cxl_context {
+	struct kref kref;
+	struct cxl_afu *afu;
+	int pe;
+	const struct capi_context_user *user;
+	void *user_priv;
+	void *priv;
+	void *backend_priv;
+	struct list_head node;
+	struct dentry *debugfs;
+
+	struct mutex mutex; /* state, open, gone, driver */
+	enum capi_context_state state;
+	bool open;
+	bool gone;
+	struct capi_afu_driver *driver;
+	struct list_head driver_node;
+
+	bool link_up;
+	struct capi_events events;
+	struct capi_psa psa;
+};
+
+static inline const struct capi_backend_ops *
+capi_context_ops(struct cxl_context *ctx)
+{
+	return ctx->afu->adapter->ops;
+}
+
+/* context.c */
+void capi_context_get(struct cxl_context *ctx);
+void capi_context_put(struct cxl_context *ctx);
+void capi_context_set_link(struct cxl_context *ctx, bool up);
+void capi_context_revoke(struct cxl_context *ctx);
+
+/* event.c */
+void capi_events_init(struct cxl_context *ctx);
+void capi_events_cancel(struct cxl_context *ctx);
+void capi_events_end(struct cxl_context *ctx);
+void capi_events_wake(struct cxl_context *ctx);
+bool capi_events_pending_locked(struct cxl_context *ctx);
+int capi_event_take(struct cxl_context *ctx, struct capi_event *event,
+		    bool keep);
+void capi_event_settle(struct cxl_context *ctx, struct capi_event *event,
+		       int rc);
+void capi_event_untake(struct cxl_context *ctx, struct capi_event *event);
+
+/* afu_driver.c */
+int capi_afu_driver_attach(struct cxl_context *ctx);
+void capi_afu_driver_detach(struct cxl_context *ctx);
+
+/* psa.c */
+int capi_psa_init(struct cxl_context *ctx);
+void capi_psa_release(struct cxl_context *ctx);
+void capi_psa_set_live(struct cxl_context *ctx, bool live);
+
+/* debugfs.c */
+void capi_debugfs_init(void);
+void capi_debugfs_exit(void);
+void capi_debugfs_add_afu(struct cxl_afu *afu);
+void capi_debugfs_add_context(struct cxl_context *ctx);
+
+/* adapter.c */
+int capi_adapter_init(void);
+void capi_adapter_exit(void);
+
+#endif /* _CAPI_CORE_H */

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The problem state area of a context: loads and stores, and mappings to user
+ * space.
+ *
+ * Every context has an inode of its own. A mapping belongs to a file on that
+ * inode, so all mappings of the context can be removed, and of no other; the
+ * file that was mapped is held by it.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+#define CAPI_FS_MAGIC	0x43415049
+
+/* The mount lasts as long as there is a context. */
+static struct vfsmount *capi_mnt;
+static int capi_mnt_count;
+
+static int capi_fs_init_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, CAPI_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type capi_fs_type = {
+	.name = "capi",
+	.owner = THIS_MODULE,
+	.init_fs_context = capi_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+int capi_psa_init(struct cxl_context *ctx)
+{
+	struct capi_psa *psa = &ctx->psa;
+	int rc;
+
+	init_rwsem(&psa->sem);
+	psa->allowed = true;
+	rc = simple_pin_fs(&capi_fs_type, &capi_mnt, &capi_mnt_count);
+	if (rc)
+		return rc;
+	psa->inode = alloc_anon_inode(capi_mnt->mnt_sb);
+	if (!IS_ERR(psa->inode))
+		return 0;
+	simple_release_fs(&capi_mnt, &capi_mnt_count);
+	return PTR_ERR(psa->inode);
+}
+
+/* The mappings that are left stay, and fault. */
+void capi_psa_release(struct cxl_context *ctx)
+{
+	capi_psa_set_live(ctx, false);
+	iput(ctx->psa.inode);
+	simple_release_fs(&capi_mnt, &capi_mnt_count);
+}
+
+/**
+ * capi_psa_zap() - remove all mappings of a context's problem state area
+ * @ctx: the context
+ *
+ * They come back at the next access where it is still allowed.
+ *
+ * Context: process, may sleep.
+ */
+void capi_psa_zap(struct cxl_context *ctx)
+{
+	unmap_mapping_range(ctx->psa.inode->i_mapping, 0, 0, true);
+}
+EXPORT_SYMBOL_GPL(capi_psa_zap);
+
+/* When it returns with @live false, no access runs and none will. */
+void capi_psa_set_live(struct cxl_context *ctx, bool live)
+{
+	down_write(&ctx->psa.sem);
+	ctx->psa.live = live;
+	up_write(&ctx->psa.sem);
+	if (!live)
+		capi_psa_zap(ctx);
+}
+
+/**
+ * capi_psa_allow() - let the problem state area be mapped, or not
+ * @ctx: the context
+ * @allow: which; false also removes the mappings
+ *
+ * Context: process, may sleep.
+ */
+void capi_psa_allow(struct cxl_context *ctx, bool allow)
+{
+	down_write(&ctx->psa.sem);
+	ctx->psa.allowed = allow;
+	up_write(&ctx->psa.sem);
+	if (!allow)
+		capi_psa_zap(ctx);
+}
+EXPORT_SYMBOL_GPL(capi_psa_allow);
+
+static int check_access(struct cxl_context *ctx, u64 off, unsigned int width)
+{
+	if ((width != 4 && width != 8) || !IS_ALIGNED(off, width) ||
+	    off >= ctx->afu->desc->psa_size)
+		return -EINVAL;
+	if (!ctx->psa.live || !READ_ONCE(ctx->link_up))
+		return -EIO;
+	return 0;
+}
+
+/**
+ * capi_psa_read() - load from a context's problem state area
+ * @ctx: the context
+ * @off: where, in bytes, aligned to @width
+ * @width: 4 or 8 bytes
+ * @value: filled, unless an error is returned
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL for an @off or @width that cannot be, -EIO if the context
+ * is not started or the link is down.
+ */
+int capi_psa_read(struct cxl_context *ctx, u64 off, unsigned int width,
+		  u64 *value)
+{
+	int rc;
+
+	down_read(&ctx->psa.sem);
+	rc = check_access(ctx, off, width);
+	if (!rc)
+		*value = capi_context_ops(ctx)->mmio_read(ctx, off, width);
+	up_read(&ctx->psa.sem);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(capi_psa_read);
+
+/**
+ * capi_psa_write() - store to a context's problem state area
+ * @ctx: the context
+ * @off: where, in bytes, aligned to @width
+ * @width: 4 or 8 bytes
+ * @value: what
+ *
+ * Context: process, may sleep.
+ * Return: as capi_psa_read().
+ */
+int capi_psa_write(struct cxl_context *ctx, u64 off, unsigned int width,
+		   u64 value)
+{
+	int rc;
+
+	down_read(&ctx->psa.sem);
+	rc = check_access(ctx, off, width);
+	if (!rc)
+		capi_context_ops(ctx)->mmio_write(ctx, off, width, value);
+	up_read(&ctx->psa.sem);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(capi_psa_write);
+
+/**
+ * struct capi_mapping - private data of the file behind a mapping
+ * @ctx: whose problem state area, held
+ * @file: the file that was mapped, held
+ */
+struct capi_mapping {
+	struct cxl_context *ctx;
+	struct file *file;
+};
+
+static int mapping_release(struct inode *inode, struct file *file)
+{
+	struct capi_mapping *mapping = file->private_data;
+
+	fput(mapping->file);
+	capi_context_put(mapping->ctx);
+	kfree(mapping);
+	return 0;
+}
+
+static const struct file_operations mapping_fops = {
+	.owner = THIS_MODULE,
+	.release = mapping_release,
+	.llseek = noop_llseek,
+};
+
+static vm_fault_t mapping_fault(struct vm_fault *vmf)
+{
+	struct capi_mapping *mapping = vmf->vma->vm_file->private_data;
+	struct cxl_context *ctx = mapping->ctx;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	unsigned long pfn;
+
+	down_read(&ctx->psa.sem);
+	if (ctx->psa.live && ctx->psa.allowed && READ_ONCE(ctx->link_up) &&
+	    !capi_context_ops(ctx)->psa_pfn(ctx, vmf->pgoff, &pfn))
+		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	up_read(&ctx->psa.sem);
+	return ret;
+}
+
+static const struct vm_operations_struct mapping_vm_ops = {
+	.fault = mapping_fault,
+};
+
+static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped)
+{
+	struct inode *inode = ctx->psa.inode;
+	struct capi_mapping *mapping = kmalloc(sizeof(*mapping), GFP_KERNEL);
+	struct file *file;
+
+	if (!mapping)
+		return ERR_PTR(-ENOMEM);
+
+	/* Both go with the file, once there is one. */
+	__module_get(mapping_fops.owner);
+	ihold(inode);
+	file = alloc_file_pseudo(inode, capi_mnt, "capi", O_RDWR,
+				 &mapping_fops);
+	if (IS_ERR(file)) {
+		iput(inode);
+		module_put(mapping_fops.owner);
+		kfree(mapping);
+		return file;
+	}
+	capi_context_get(ctx);
+	mapping->ctx = ctx;
+	mapping->file = get_file(mapped);
+	file->private_data = mapping;
+	return file;
+}
+
+/**
+ * capi_psa_mmap() - map a context's problem state area to user space
+ * @ctx: the context
+ * @vma: where to; must be shared
+ * @offset: where in the area it begins, in bytes
+ *
+ * Pages appear as they are touched, while the context is started, mapping is
+ * allowed and the link is up; otherwise the access gives SIGBUS. The mapping
+ * keeps the file that was mapped open.
+ *
+ * Context: process, mmap lock held for writing.
+ * Return: 0, -EINVAL if @vma does not lie within what the AFU lets be mapped,
+ * or is private, -ENOMEM.
+ */
+int capi_psa_mmap(struct cxl_context *ctx, struct vm_area_struct *vma,
+		  u64 offset)
+{
+	const struct capi_afu_desc *desc = ctx->afu->desc;
+	u64 size = vma->vm_end - vma->vm_start;
+	struct file *file;
+
+	if (!capi_context_ops(ctx)->psa_pfn || !(vma->vm_flags & VM_SHARED) ||
+	    !PAGE_ALIGNED(offset) || offset < desc->map_offset ||
+	    size > desc->map_size ||
+	    offset - desc->map_offset > desc->map_size - size)
+		return -EINVAL;
+
+	file = mapping_file(ctx, vma->vm_file);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	vma_set_file(vma, file);
+	fput(file);
+
+	vma->vm_pgoff = offset >> PAGE_SHIFT;
+	vma->vm_ops = &mapping_vm_ops;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(capi_psa_mmap);
