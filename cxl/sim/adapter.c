@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A software adapter: the backend below the core, and how it comes and goes.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "sim.h"
+
+static const struct sim_afu_ops *afu_ops(struct cxl_context *ctx)
+{
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
+
+	return afu->ops;
+}
+
+static int sim_context_init(struct cxl_context *ctx)
+{
+	void *afu = afu_ops(ctx)->init(ctx);
+
+	if (IS_ERR(afu))
+		return PTR_ERR(afu);
+	capi_context_set_backend_priv(ctx, afu);
+	return 0;
+}
+
+static void sim_context_release(struct cxl_context *ctx)
+{
+	afu_ops(ctx)->release(capi_context_backend_priv(ctx));
+}
+
+static void sim_context_clear(struct cxl_context *ctx)
+{
+	afu_ops(ctx)->clear(capi_context_backend_priv(ctx));
+}
+
+static int sim_attach(struct cxl_context *ctx, const struct capi_work *work)
+{
+	return afu_ops(ctx)->start(capi_context_backend_priv(ctx), work);
+}
+
+static void sim_detach(struct cxl_context *ctx)
+{
+	afu_ops(ctx)->stop(capi_context_backend_priv(ctx));
+}
+
+static u64 sim_mmio_read(struct cxl_context *ctx, u64 off, unsigned int width)
+{
+	return afu_ops(ctx)->read(capi_context_backend_priv(ctx), off, width);
+}
+
+static void sim_mmio_write(struct cxl_context *ctx, u64 off,
+			   unsigned int width, u64 value)
+{
+	afu_ops(ctx)->write(capi_context_backend_priv(ctx), off, width, value);
+}
+
+static int sim_psa_pfn(struct cxl_context *ctx, unsigned long page,
+		       unsigned long *pfn)
+{
+	const struct sim_afu_ops *ops = afu_ops(ctx);
+
+	if (!ops->pfn)
+		return -EINVAL;
+	return ops->pfn(capi_context_backend_priv(ctx), page, pfn);
+}
+
+static const struct capi_backend_ops sim_backend_ops = {
+	.owner = THIS_MODULE,
+	.context_init = sim_context_init,
+	.context_release = sim_context_release,
+	.context_clear = sim_context_clear,
+	.attach = sim_attach,
+	.detach = sim_detach,
+	.mmio_read = sim_mmio_read,
+	.mmio_write = sim_mmio_write,
+	.psa_pfn = sim_psa_pfn,
+};
+
+void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
+{
+	mutex_lock(&adapter->lock);
+	WRITE_ONCE(adapter->link_up, up);
+	if (adapter->capi)
+		capi_adapter_set_link(adapter->capi, up);
+	mutex_unlock(&adapter->lock);
+}
+
+/*
+ * The card's function is being deleted, by us or through PCI's sysfs, and its
+ * driver is unbound: what hangs below the function in sysfs goes first.
+ */
+static int sim_function_deleted(struct notifier_block *nb,
+				unsigned long action, void *data)
+{
+	struct sim_adapter *adapter =
+		container_of(nb, struct sim_adapter, deletion);
+	struct device *dev = data;
+
+	if (action != BUS_NOTIFY_DEL_DEVICE || dev != &adapter->pdevs[0]->dev)
+		return NOTIFY_DONE;
+
+	mutex_lock(&adapter->lock);
+	capi_adapter_gone(adapter->capi);
+	capi_adapter_unregister(adapter->capi);
+	adapter->capi = NULL;
+	mutex_unlock(&adapter->lock);
+	return NOTIFY_OK;
+}
+
+/*
+ * The driver of the card's function is released first and without the PCI
+ * rescan lock: that waits until the consumers of its mediated devices have
+ * closed them, and only this work item waits with it. A driver that is bound
+ * again meanwhile finds no adapter.
+ */
+static void sim_adapter_remove(struct work_struct *work)
+{
+	struct sim_adapter *adapter =
+		container_of(work, struct sim_adapter, removal);
+
+	device_release_driver(&adapter->pdevs[0]->dev);
+	sim_vphb_stop(adapter);
+	bus_unregister_notifier(&pci_bus_type, &adapter->deletion);
+	sim_debugfs_remove(adapter);
+	sim_vphb_destroy(adapter);
+}
+
+/**
+ * sim_adapter_drop() - pull an adapter
+ * @adapter: the adapter
+ *
+ * Returns when everybody has been told; the removal itself goes on by itself.
+ * Dropping it again does nothing.
+ */
+void sim_adapter_drop(struct sim_adapter *adapter)
+{
+	if (test_and_set_bit(0, &adapter->dropped))
+		return;
+	mutex_lock(&adapter->lock);
+	if (adapter->capi)
+		capi_adapter_gone(adapter->capi);
+	mutex_unlock(&adapter->lock);
+	queue_work(system_unbound_wq, &adapter->removal);
+}
+
+/* Waits until it is gone. */
+void sim_adapter_destroy(struct sim_adapter *adapter)
+{
+	sim_adapter_drop(adapter);
+	flush_work(&adapter->removal);
+	kfree(adapter);
+}
+
+static int register_adapter(struct sim_adapter *adapter)
+{
+	struct cxl_afu *afu;
+	unsigned int i;
+
+	adapter->capi = capi_adapter_register(adapter->pdevs[0],
+					      &sim_backend_ops, adapter);
+	if (IS_ERR(adapter->capi))
+		return PTR_ERR(adapter->capi);
+
+	for (i = 0; i < adapter->nr_afus; i++) {
+		afu = capi_afu_add(adapter->capi, adapter->pdevs[i + 1],
+				   &adapter->afus[i].desc, &adapter->afus[i]);
+		if (IS_ERR(afu)) {
+			capi_adapter_unregister(adapter->capi);
+			return PTR_ERR(afu);
+		}
+	}
+	return 0;
+}
+
+/**
+ * sim_adapter_create() - plug an adapter in
+ * @afus: its AFUs
+ * @nr_afus: how many
+ *
+ * Return: the adapter, or an ERR_PTR.
+ */
+struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
+				       unsigned int nr_afus)
+{
+	struct sim_adapter *adapter = kzalloc(sizeof(*adapter), GFP_KERNEL);
+	unsigned int i;
+	int rc;
+
+	if (!adapter)
+		return ERR_PTR(-ENOMEM);
+	INIT_WORK(&adapter->removal, sim_adapter_remove);
+	adapter->deletion.notifier_call = sim_function_deleted;
+	mutex_init(&adapter->lock);
+	memcpy(adapter->afus, afus, nr_afus * sizeof(*afus));
+	adapter->nr_afus = nr_afus;
+	adapter->link_up = true;
+
+	sim_function_init(&adapter->functions[0], PCI_VENDOR_ID_IBM, 0x0477);
+	for (i = 0; i < nr_afus; i++)
+		sim_function_init(&adapter->functions[i + 1],
+				  afus[i].desc.vendor, afus[i].desc.device);
+
+	rc = sim_vphb_create(adapter);
+	if (rc)
+		goto err_free;
+	rc = register_adapter(adapter);
+	if (rc)
+		goto err_vphb;
+
+	rc = bus_register_notifier(&pci_bus_type, &adapter->deletion);
+	if (rc)
+		goto err_capi;
+
+	sim_debugfs_add(adapter);
+	sim_vphb_publish(adapter);
+	return adapter;
+
+err_capi:
+	capi_adapter_unregister(adapter->capi);
+err_vphb:
+	sim_vphb_stop(adapter);
+	sim_vphb_destroy(adapter);
+err_free:
+	kfree(adapter);
+	return ERR_PTR(rc);
+}

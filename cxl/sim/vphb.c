@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual PCI host bridge: a root bus whose functions have nothing but
+ * configuration space, and that in software.
+ */
+#include "sim.h"
+
+#define FIRST_DOMAIN	0xca00
+#define LAST_DOMAIN	0xcaff
+
+/* The one register of a function without BARs that means something to us */
+#define COMMAND_WRITABLE	(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | \
+				 PCI_COMMAND_INTX_DISABLE)
+
+static void set_config16(u8 *config, u16 value)
+{
+	config[0] = value;
+	config[1] = value >> 8;
+}
+
+void sim_function_init(struct sim_function *function, u16 vendor, u16 device)
+{
+	u8 *config = function->config;
+
+	set_config16(config + PCI_VENDOR_ID, vendor);
+	set_config16(config + PCI_DEVICE_ID, device);
+	config[PCI_REVISION_ID] = 1;
+	/* Class 0x12, processing accelerator */
+	config[PCI_CLASS_DEVICE + 1] = 0x12;
+	config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
+	set_config16(config + PCI_SUBSYSTEM_VENDOR_ID, PCI_VENDOR_ID_IBM);
+	set_config16(config + PCI_SUBSYSTEM_ID, device);
+}
+
+static struct sim_function *find_function(struct pci_bus *bus,
+					  unsigned int devfn)
+{
+	struct sim_adapter *adapter = sim_vphb_adapter(bus);
+	unsigned int slot = PCI_SLOT(devfn);
+
+	if (PCI_FUNC(devfn) || slot > adapter->nr_afus)
+		return NULL;
+	return &adapter->functions[slot];
+}
+
+static int vphb_read(struct pci_bus *bus, unsigned int devfn, int where,
+		     int size, u32 *value)
+{
+	struct sim_function *function = find_function(bus, devfn);
+	int i;
+
+	*value = ~0U;
+	if (!function || where + size > SIM_CONFIG_SIZE)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+
+	*value = 0;
+	for (i = 0; i < size; i++)
+		*value |= (u32)function->config[where + i] << (8 * i);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* The PCI core serialises accesses to a bus. */
+static int vphb_write(struct pci_bus *bus, unsigned int devfn, int where,
+		      int size, u32 value)
+{
+	struct sim_function *function = find_function(bus, devfn);
+	u8 mask;
+	int i;
+
+	if (!function || where + size > SIM_CONFIG_SIZE)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+
+	for (i = 0; i < size; i++) {
+		mask = where + i == PCI_COMMAND ? COMMAND_WRITABLE & 0xff :
+		       where + i == PCI_COMMAND + 1 ? COMMAND_WRITABLE >> 8 : 0;
+		function->config[where + i] &= ~mask;
+		function->config[where + i] |= (value >> (8 * i)) & mask;
+	}
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops vphb_ops = {
+	.read = vphb_read,
+	.write = vphb_write,
+};
+
+/* Caller holds the PCI rescan lock, so the domain found stays free. */
+static int free_domain(void)
+{
+	int domain;
+
+	for (domain = FIRST_DOMAIN; domain <= LAST_DOMAIN; domain++)
+		if (!pci_find_bus(domain, 0))
+			return domain;
+	return -ENOSPC;
+}
+
+/* Caller holds the PCI rescan lock. */
+static int scan(struct sim_adapter *adapter)
+{
+	static struct resource busn = {
+		.name = "capi_sim", .flags = IORESOURCE_BUS,
+	};
+	struct pci_host_bridge *bridge;
+	int domain = free_domain();
+	unsigned int i;
+	int rc;
+
+	if (domain < 0)
+		return domain;
+	bridge = sim_vphb_alloc(adapter, domain);
+	if (!bridge)
+		return -ENOMEM;
+	bridge->ops = &vphb_ops;
+	pci_add_resource(&bridge->windows, &busn);
+
+	rc = pci_scan_root_bus_bridge(bridge);
+	if (rc) {
+		pci_free_host_bridge(bridge);
+		return rc;
+	}
+	adapter->vphb = bridge;
+	for (i = 0; i <= adapter->nr_afus; i++)
+		adapter->pdevs[i] = pci_get_slot(bridge->bus, PCI_DEVFN(i, 0));
+	return 0;
+}
+
+static void put_functions(struct sim_adapter *adapter)
+{
+	unsigned int i;
+
+	for (i = 0; i <= adapter->nr_afus; i++)
+		pci_dev_put(adapter->pdevs[i]);
+}
+
+/**
+ * sim_vphb_create() - make the bridge and find its functions
+ * @adapter: the adapter, with its functions filled in
+ *
+ * No driver sees them until sim_vphb_publish().
+ *
+ * Return: 0, -ENOSPC if all domains are taken, -ENOMEM.
+ */
+int sim_vphb_create(struct sim_adapter *adapter)
+{
+	unsigned int i;
+	int rc;
+
+	pci_lock_rescan_remove();
+	rc = scan(adapter);
+	pci_unlock_rescan_remove();
+	if (rc)
+		return rc;
+
+	for (i = 0; i <= adapter->nr_afus; i++) {
+		if (!adapter->pdevs[i]) {
+			sim_vphb_stop(adapter);
+			sim_vphb_destroy(adapter);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void sim_vphb_publish(struct sim_adapter *adapter)
+{
+	pci_lock_rescan_remove();
+	pci_bus_add_devices(adapter->vphb->bus);
+	pci_unlock_rescan_remove();
+}
+
+/* Unbinds the drivers of all functions and takes these off the bus. */
+void sim_vphb_stop(struct sim_adapter *adapter)
+{
+	pci_lock_rescan_remove();
+	pci_stop_root_bus(adapter->vphb->bus);
+	pci_remove_root_bus(adapter->vphb->bus);
+	pci_unlock_rescan_remove();
+}
+
+/* The end of the bridge and the functions, as far as we hold them. */
+void sim_vphb_destroy(struct sim_adapter *adapter)
+{
+	put_functions(adapter);
+	pci_free_host_bridge(adapter->vphb);
+}
