@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BAR0: the function's registers. Described in <misc/capi_mdev.h> and
+ * Documentation/mdev.rst.
+ */
+#include "mdev.h"
+
+static u64 bar0_size(struct capi_mdev *m)
+{
+	return CAPI_MDEV_BAR0_SIZE;
+}
+
+static u32 state(struct capi_mdev *m)
+{
+	static const u32 states[] = {
+		[CAPI_CONTEXT_OPENED] = CAPI_MDEV_STATE_OPENED,
+		[CAPI_CONTEXT_STARTED] = CAPI_MDEV_STATE_STARTED,
+		[CAPI_CONTEXT_CLOSED] = CAPI_MDEV_STATE_CLOSED,
+	};
+	u32 value = states[capi_context_state(m->ctx)];
+
+	if (!capi_context_link_ok(m->ctx))
+		value |= CAPI_MDEV_STATE_LINK_DOWN;
+	return value;
+}
+
+/* The 32 bits at @reg; a 64-bit register is two of them. */
+static u32 load32(struct capi_mdev *m, u64 reg)
+{
+	switch (reg) {
+	case CAPI_MDEV_REG_ID:
+		return CAPI_MDEV_ID;
+	case CAPI_MDEV_REG_VERSION:
+		return CAPI_MDEV_VERSION;
+	case CAPI_MDEV_REG_STATE:
+		return state(m);
+	case CAPI_MDEV_REG_RESULT:
+		return m->result;
+	case CAPI_MDEV_REG_PE:
+		return cxl_process_element(m->ctx);
+	case CAPI_MDEV_REG_WED:
+		return lower_32_bits(m->wed);
+	case CAPI_MDEV_REG_WED + 4:
+		return upper_32_bits(m->wed);
+	case CAPI_MDEV_REG_IRQS:
+		return m->desc->irqs;
+	case CAPI_MDEV_REG_AFU_ID:
+		return m->desc->device << 16 | m->desc->vendor;
+	case CAPI_MDEV_REG_PSA_SIZE:
+		return lower_32_bits(m->desc->psa_size);
+	case CAPI_MDEV_REG_PSA_SIZE + 4:
+		return upper_32_bits(m->desc->psa_size);
+	case CAPI_MDEV_REG_EVENT_CONTROL:
+		return m->window.enabled ? CAPI_MDEV_EVENT_ENABLE : 0;
+	case CAPI_MDEV_REG_EVENT_STATUS:
+		return capi_mdev_window_status(m);
+	case CAPI_MDEV_REG_EVENT_TOKEN:
+		return m->window.token;
+	case CAPI_MDEV_REG_EVENT_STALE:
+		return m->window.stale;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes of registers, whatever their width */
+static void read_registers(struct capi_mdev *m, u64 off, u8 *buf, size_t count)
+{
+	u64 reg = 0;
+	u32 value = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!i || IS_ALIGNED(off + i, 4)) {
+			reg = ALIGN_DOWN(off + i, 4);
+			value = load32(m, reg);
+		}
+		buf[i] = value >> (8 * (off + i - reg));
+	}
+}
+
+static void bar0_read(struct capi_mdev *m, u64 off, u8 *buf, size_t count)
+{
+	size_t head = 0;
+
+	if (off < CAPI_MDEV_REG_EVENT_DATA) {
+		head = min_t(u64, count, CAPI_MDEV_REG_EVENT_DATA - off);
+		read_registers(m, off, buf, head);
+	}
+	if (head < count)
+		memcpy(buf + head, m->window.data + off + head -
+		       CAPI_MDEV_REG_EVENT_DATA, count - head);
+}
+
+static void command(struct capi_mdev *m, u32 value)
+{
+	struct capi_work work = { .wed = m->wed };
+	int rc = -EINVAL;
+
+	switch (value) {
+	case CAPI_MDEV_COMMAND_START:
+		rc = capi_context_start(m->ctx, &work);
+		break;
+	case CAPI_MDEV_COMMAND_STOP:
+		rc = cxl_stop_context(m->ctx);
+		break;
+	case CAPI_MDEV_COMMAND_RESET:
+		rc = capi_mdev_reset_context(m);
+		break;
+	}
+	m->result = -rc;
+}
+
+static void store32(struct capi_mdev *m, u64 reg, u32 value)
+{
+	switch (reg) {
+	case CAPI_MDEV_REG_COMMAND:
+		command(m, value);
+		break;
+	case CAPI_MDEV_REG_WED:
+		m->wed = (m->wed & ~0xffffffffULL) | value;
+		break;
+	case CAPI_MDEV_REG_WED + 4:
+		m->wed = lower_32_bits(m->wed) | (u64)value << 32;
+		break;
+	case CAPI_MDEV_REG_EVENT_CONTROL:
+		capi_mdev_window_enable(m, value & CAPI_MDEV_EVENT_ENABLE);
+		break;
+	case CAPI_MDEV_REG_EVENT_LOOK:
+		capi_mdev_window_look(m);
+		break;
+	case CAPI_MDEV_REG_EVENT_ACK:
+		capi_mdev_window_acknowledge(m, value);
+		break;
+	}
+}
+
+static void bar0_write(struct capi_mdev *m, u64 off, const u8 *buf,
+		       size_t count)
+{
+	if (count == 4)
+		store32(m, off, le32_to_cpup((const __le32 *)buf));
+	else if (count == 8 && off == CAPI_MDEV_REG_WED)
+		m->wed = le64_to_cpup((const __le64 *)buf);
+}
+
+const struct capi_mdev_region capi_mdev_bar0_region = {
+	.size = bar0_size,
+	.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
+	.is_bar = true,
+	.max_read = 256,
+	.read = bar0_read,
+	.write = bar0_write,
+};

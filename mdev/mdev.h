@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The CAPI mdev vendor driver: one AFU context as a VFIO device.
+ *
+ * Lock order: capi_mdev.lock, then those of the core. It is taken under the
+ * VFIO core's locks (open, close), under the core's adapter lock (link, revoke)
+ * and under nothing else. User memory is never touched, nor an event waited
+ * for, while it is held.
+ */
+#ifndef _CAPI_MDEV_H
+#define _CAPI_MDEV_H
+
+#include <linux/eventfd.h>
+#include <linux/mdev.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/vfio.h>
+
+#include <misc/capi.h>
+#include <misc/cxl.h>
+#include <uapi/misc/capi_mdev.h>
+
+#define CAPI_MDEV_CONFIG_SIZE	PCI_CFG_SPACE_EXP_SIZE
+
+/* Regions, in the order of the indices that VFIO gives them */
+#define CAPI_MDEV_REGION_EVENTS	VFIO_PCI_NUM_REGIONS
+#define CAPI_MDEV_NUM_REGIONS	(VFIO_PCI_NUM_REGIONS + 1)
+
+/**
+ * struct capi_mdev_irqs - what the consumer is signalled through
+ * @nr_msix: MSI-X vectors: one for events, one for each AFU interrupt
+ * @triggers: an eventfd or NULL for each MSI-X vector, then for ERR and REQ.
+ *	Read under RCU, written under capi_mdev.lock.
+ * @pending: raised and not signalled yet, one bit for each vector; atomic
+ * @exchange: room for as many eventfds, for who changes @triggers
+ * @may_send: MSI-X messages may leave: bus master is on, function mask off.
+ *	Written under capi_mdev.lock.
+ */
+struct capi_mdev_irqs {
+	unsigned int nr_msix;
+	struct eventfd_ctx __rcu **triggers;
+	struct eventfd_ctx **exchange;
+	unsigned long *pending;
+	bool may_send;
+};
+
+/**
+ * struct capi_mdev_window - the event window of BAR0
+ * @enabled: it is the only reader of the context's events
+ * @failed: the last look met an event that could not be shown
+ * @token: of the event shown, or 0
+ * @stale: acknowledgements ignored since the last reset
+ * @data: the event shown, CXL_READ_MIN_SIZE bytes
+ */
+struct capi_mdev_window {
+	bool enabled;
+	bool failed;
+	u32 token;
+	u32 stale;
+	u8 *data;
+};
+
+/**
+ * struct capi_mdev - a mediated device
+ * @vdev: what VFIO knows of it
+ * @ctx: its context, from create to remove
+ * @desc: of the context's AFU
+ * @irqs: see there
+ * @stale: acknowledgements ignored since the device was created
+ * @lock: covers all below
+ * @reader: of the context's events, while the device is open
+ * @revoked: the adapter is gone
+ * @config: configuration space
+ * @msix_table: as the consumer wrote it; decides nothing
+ * @window: see there
+ * @wed: what the context is started with
+ * @result: of the last command in BAR0
+ */
+struct capi_mdev {
+	struct vfio_device vdev;
+	struct cxl_context *ctx;
+	const struct capi_afu_desc *desc;
+	struct capi_mdev_irqs irqs;
+	atomic_t stale;
+
+	struct mutex lock; /* all below */
+	struct capi_event_reader *reader;
+	bool revoked;
+	u8 config[CAPI_MDEV_CONFIG_SIZE];
+	u8 *msix_table;
+	struct capi_mdev_window window;
+	u64 wed;
+	u32 result;
+};
+
+#define to_capi_mdev(v) container_of(v, struct capi_mdev, vdev)
+
+/**
+ * struct capi_mdev_region - a region of the device
+ * @size: in bytes; 0 where there is none
+ * @flags: VFIO_REGION_INFO_FLAG_*
+ * @is_bar: answers only while memory space is enabled
+ * @max_read: bytes that one @read may be asked for
+ * @read: fill @buf with what is at @off. Caller holds capi_mdev.lock, unless
+ *	@unlocked.
+ * @write: store one access of 1, 2, 4 or 8 bytes, aligned to its size. Optional.
+ *	Locking as for @read.
+ * @unlocked: @read and @write do without capi_mdev.lock
+ * @read_user: instead of @read, straight to the consumer, without any lock
+ * @mmap: map it; optional
+ * @add_caps: describe it in GET_REGION_INFO; optional
+ */
+struct capi_mdev_region {
+	u64 (*size)(struct capi_mdev *m);
+	u32 flags;
+	bool is_bar;
+	bool unlocked;
+	unsigned int max_read;
+	void (*read)(struct capi_mdev *m, u64 off, u8 *buf, size_t count);
+	void (*write)(struct capi_mdev *m, u64 off, const u8 *buf,
+		      size_t count);
+	ssize_t (*read_user)(struct capi_mdev *m, u64 off, char __user *buf,
+			     size_t count);
+	int (*mmap)(struct capi_mdev *m, u64 off, struct vm_area_struct *vma);
+	int (*add_caps)(struct capi_mdev *m, u32 *flags,
+			struct vfio_info_cap *caps);
+};
+
+extern const struct capi_mdev_region capi_mdev_config_region;
+extern const struct capi_mdev_region capi_mdev_bar0_region;
+extern const struct capi_mdev_region capi_mdev_psa_region;
+extern const struct capi_mdev_region capi_mdev_msix_region;
+extern const struct capi_mdev_region capi_mdev_events_region;
+
+/**
+ * struct capi_mdev_type - a kind of AFU of one adapter
+ * @type: what the mdev core knows of it
+ * @adapter: the adapter
+ * @desc: of the first AFU of that kind
+ * @name: for people
+ */
+struct capi_mdev_type {
+	struct mdev_type type;
+	struct cxl_adapter *adapter;
+	const struct capi_afu_desc *desc;
+	char name[48];
+};
+
+/* parent.c */
+extern struct pci_driver capi_mdev_pci_driver;
+unsigned int capi_mdev_get_available(struct mdev_type *mtype);
+ssize_t capi_mdev_show_description(struct mdev_type *mtype, char *buf);
+struct cxl_context *capi_mdev_take_context(struct mdev_type *mtype,
+					   const struct capi_context_user *user,
+					   struct capi_mdev *m);
+
+/* device.c */
+extern struct mdev_driver capi_mdev_driver;
+
+/* sysfs.c */
+extern const struct attribute_group *capi_mdev_groups[];
+
+/* region.c */
+int capi_mdev_get_region_info(struct vfio_device *vdev,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps);
+ssize_t capi_mdev_region_read(struct capi_mdev *m, char __user *buf,
+			      size_t count, loff_t *ppos);
+ssize_t capi_mdev_region_write(struct capi_mdev *m, const char __user *buf,
+			       size_t count, loff_t *ppos);
+int capi_mdev_region_mmap(struct capi_mdev *m, struct vm_area_struct *vma);
+
+/* config.c */
+void capi_mdev_config_reset(struct capi_mdev *m);
+void capi_mdev_config_set_msix(struct capi_mdev *m, bool enabled);
+bool capi_mdev_memory_enabled(struct capi_mdev *m);
+
+/* window.c */
+void capi_mdev_window_enable(struct capi_mdev *m, bool enable);
+void capi_mdev_window_look(struct capi_mdev *m);
+void capi_mdev_window_acknowledge(struct capi_mdev *m, u32 token);
+u32 capi_mdev_window_status(struct capi_mdev *m);
+
+/* msix.c */
+u32 capi_mdev_msix_pba(struct capi_mdev *m);
+void capi_mdev_msix_reset(struct capi_mdev *m);
+
+/* irq.c */
+int capi_mdev_irqs_init(struct capi_mdev *m);
+void capi_mdev_irqs_release(struct capi_mdev *m);
+void capi_mdev_irqs_disable(struct capi_mdev *m);
+void capi_mdev_irqs_allow(struct capi_mdev *m, bool may_send);
+void capi_mdev_irqs_reset(struct capi_mdev *m);
+void capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector);
+void capi_mdev_raise_err(struct capi_mdev *m);
+void capi_mdev_raise_req(struct capi_mdev *m);
+long capi_mdev_get_irq_info(struct capi_mdev *m, void __user *arg);
+long capi_mdev_set_irqs(struct capi_mdev *m, void __user *arg);
+
+/* event.c */
+long capi_mdev_get_event_fd(struct capi_mdev *m, void __user *arg);
+
+/* reset.c */
+void capi_mdev_reset_function(struct capi_mdev *m);
+int capi_mdev_reset_context(struct capi_mdev *m);
+int capi_mdev_reset(struct capi_mdev *m);
+
+#endif /* _CAPI_MDEV_H */

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reset: of the context, by command; of the whole function, by ioctl, by
+ * function level reset and at open. Eventfds stay, as on vfio-pci.
+ */
+#include "mdev.h"
+
+static void reset_registers(struct capi_mdev *m)
+{
+	capi_mdev_window_enable(m, false);
+	m->window.stale = 0;
+	m->wed = 0;
+	m->result = 0;
+}
+
+/* Caller holds capi_mdev.lock. What depends on the context is not touched. */
+void capi_mdev_reset_function(struct capi_mdev *m)
+{
+	reset_registers(m);
+	capi_mdev_config_reset(m);
+	capi_mdev_msix_reset(m);
+	capi_mdev_irqs_reset(m);
+}
+
+/* Caller holds capi_mdev.lock. -ENODEV if the adapter is gone. */
+int capi_mdev_reset_context(struct capi_mdev *m)
+{
+	int rc;
+
+	reset_registers(m);
+	rc = capi_context_reset(m->ctx);
+	capi_mdev_irqs_reset(m);
+	return rc;
+}
+
+/* Caller holds capi_mdev.lock. -ENODEV if the adapter is gone. */
+int capi_mdev_reset(struct capi_mdev *m)
+{
+	capi_mdev_reset_function(m);
+	return capi_mdev_reset_context(m);
+}

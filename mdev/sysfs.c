@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/bus/mdev/devices/<UUID>/capi: what became of the context. Described in
+ * Documentation/ABI/testing/sysfs-bus-mdev-capi.
+ */
+#include <linux/sysfs.h>
+
+#include "mdev.h"
+
+static struct cxl_context *to_context(struct device *dev)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+
+	return m->ctx;
+}
+
+static ssize_t afu_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	struct cxl_afu *afu = capi_context_afu(to_context(dev));
+
+	return sysfs_emit(buf, "%s\n", capi_afu_name(afu));
+}
+static DEVICE_ATTR_RO(afu);
+
+static ssize_t process_element_show(struct device *dev,
+				    struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", cxl_process_element(to_context(dev)));
+}
+static DEVICE_ATTR_RO(process_element);
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  capi_context_state_name(to_context(dev)));
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t stale_acknowledgements_show(struct device *dev,
+					   struct device_attribute *attr,
+					   char *buf)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", atomic_read(&m->stale));
+}
+static DEVICE_ATTR_RO(stale_acknowledgements);
+
+struct counter_attribute {
+	struct device_attribute attr;
+	enum capi_event_counter which;
+};
+
+static ssize_t counter_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	struct counter_attribute *counter =
+		container_of(attr, struct counter_attribute, attr);
+
+	return sysfs_emit(buf, "%llu\n",
+			  capi_event_count(to_context(dev), counter->which));
+}
+
+#define COUNTER(_name, _which)						\
+static struct counter_attribute counter_##_name = {			\
+	.attr = __ATTR(events_##_name, 0444, counter_show, NULL),	\
+	.which = _which,						\
+}
+
+COUNTER(raised, CAPI_EVENTS_RAISED);
+COUNTER(delivered, CAPI_EVENTS_DELIVERED);
+COUNTER(coalesced, CAPI_EVENTS_COALESCED);
+COUNTER(overrun, CAPI_EVENTS_OVERRUN);
+COUNTER(failed, CAPI_EVENTS_FAILED);
+COUNTER(cancelled, CAPI_EVENTS_CANCELLED);
+
+static struct attribute *capi_attrs[] = {
+	&dev_attr_afu.attr,
+	&dev_attr_process_element.attr,
+	&dev_attr_state.attr,
+	&dev_attr_stale_acknowledgements.attr,
+	&counter_raised.attr.attr,
+	&counter_delivered.attr.attr,
+	&counter_coalesced.attr.attr,
+	&counter_overrun.attr.attr,
+	&counter_failed.attr.attr,
+	&counter_cancelled.attr.attr,
+	NULL
+};
+
+static const struct attribute_group capi_group = {
+	.name = "capi",
+	.attrs = capi_attrs,
+};
+
+const struct attribute_group *capi_mdev_groups[] = {
+	&capi_group,
+	NULL
+};

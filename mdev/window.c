@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event window of BAR0: look at the next event, then acknowledge it. All
+ * callers hold capi_mdev.lock.
+ */
+#include "mdev.h"
+
+static void clear(struct capi_mdev_window *window)
+{
+	window->token = 0;
+	window->failed = false;
+	memset(window->data, 0, CXL_READ_MIN_SIZE);
+}
+
+/* What was looked at and not acknowledged is for the next reader. */
+void capi_mdev_window_enable(struct capi_mdev *m, bool enable)
+{
+	if (enable != m->window.enabled &&
+	    !capi_event_window_enable(m->ctx, enable))
+		m->window.enabled = enable;
+	if (!m->window.enabled)
+		clear(&m->window);
+}
+
+void capi_mdev_window_look(struct capi_mdev *m)
+{
+	struct capi_mdev_window *window = &m->window;
+	int rc;
+
+	if (!window->enabled)
+		return;
+	clear(window);
+	rc = capi_event_look(m->ctx, window->data, &window->token);
+	window->failed = rc == -EFAULT;
+}
+
+void capi_mdev_window_acknowledge(struct capi_mdev *m, u32 token)
+{
+	if (!m->window.enabled)
+		return;
+	if (capi_event_acknowledge(m->ctx, token)) {
+		clear(&m->window);
+	} else {
+		m->window.stale++;
+		atomic_inc(&m->stale);
+	}
+}
+
+u32 capi_mdev_window_status(struct capi_mdev *m)
+{
+	u32 status = 0;
+
+	if (capi_events_available(m->ctx))
+		status |= CAPI_MDEV_EVENT_STATUS_PENDING;
+	if (m->window.failed)
+		status |= CAPI_MDEV_EVENT_STATUS_FAILED;
+	return status;
+}
