@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# Sourced by the shell tests: modules, mdevs and the kernel log. Needs no more
+# than busybox.
+
+dir=$(cd "$(dirname "$0")" && pwd)
+# Installed beside us, or where the framework's Makefile says.
+helpers=$dir/ktap_helpers.sh
+[ -e "$helpers" ] || helpers=${KSELFTEST:?}/kselftest/ktap_helpers.sh
+# shellcheck source=/dev/null
+. "$helpers"
+
+bus=/sys/class/mdev_bus
+mdevs=/sys/bus/mdev/devices
+
+# capi_load [PARAMETER]...: the modules, with these parameters of capi_sim.
+# shellcheck disable=SC2120
+capi_load()
+{
+	capi_unload
+	modprobe capi_sim "$@" && modprobe capi_mdev && modprobe vfio_iommu_type1
+}
+
+capi_unload()
+{
+	# What was never loaded need not go.
+	[ ! -e /sys/module/capi_mdev ] || rmmod capi_mdev || return
+	[ ! -e /sys/module/capi_sim ] || rmmod capi_sim || return
+	[ ! -e /sys/module/capi ] || rmmod capi
+}
+
+# The parents, one a line.
+parents()
+{
+	ls "$bus" 2>/dev/null
+}
+
+# echo_type [PARENT]: the folder of the echo type, on the first parent.
+echo_type()
+{
+	echo "$bus/${1:-$(parents | head -n 1)}"/mdev_supported_types/*-echo
+}
+
+uuid()
+{
+	cat /proc/sys/kernel/random/uuid
+}
+
+# mdev_create UUID [PARENT]: prints nothing, fails as the kernel does.
+mdev_create()
+{
+	(echo "$1" >"$(echo_type "$2")/create") 2>/dev/null
+}
+
+mdev_remove()
+{
+	(echo 1 >"$mdevs/$1/remove") 2>/dev/null
+}
+
+# create_error UUID [PARENT]: why it cannot be created, in the words of strerror.
+create_error()
+{
+	# shellcheck disable=SC2116
+	if error=$(echo "$1" 2>&1 >"$(echo_type "$2")/create"); then
+		echo none
+	else
+		echo "${error##*: }"
+	fi
+}
+
+free_instances()
+{
+	cat "$(echo_type "$1")/available_instances"
+}
+
+# expect DESCRIPTION EXPECTED GOT: one result
+expect()
+{
+	if [ "$2" = "$3" ]; then
+		ktap_test_pass "$1"
+	else
+		echo "# expected '$2', got '$3'"
+		ktap_test_fail "$1"
+	fi
+}
+
+# check DESCRIPTION COMMAND...: one result
+check()
+{
+	name=$1
+	shift
+	if "$@"; then
+		ktap_test_pass "$name"
+	else
+		ktap_test_fail "$name"
+	fi
+}
+
+# wait_until COMMAND...: until it succeeds, for 20 seconds at most.
+wait_until()
+{
+	patience=2000
+	until "$@"; do
+		patience=$((patience - 1))
+		[ $patience -gt 0 ] || return 1
+		usleep 10000
+	done
+}
+
+# log_mark: what log_dirty looks at begins here.
+log_mark()
+{
+	mark="selftest $(uuid)"
+	echo "<6>$mark" >/dev/kmsg
+}
+
+# log_dirty: print what the kernel said since log_mark that should worry anybody:
+# warnings, oopses, and whatever of ours is above the level of information.
+log_dirty()
+{
+	dmesg -r | sed -n "/$mark/,\$p" | awk '
+		{ level = substr($1, 2) + 0 }
+		/WARNING:|BUG:|Oops|Call Trace|general protection/ { print; next }
+		/capi/ && level % 8 < 6 { print }'
+}
+
+# log_clean: is there nothing of that kind?
+log_clean()
+{
+	[ -z "$(log_dirty)" ] || { log_dirty | sed 's/^/# /'; false; }
+}

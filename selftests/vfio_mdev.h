@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests share: an mdev with an echo AFU behind it, made for the test
+ * and removed after it.
+ *
+ * What returns int returns 0 or a count, or a negative errno.
+ */
+#ifndef _VFIO_MDEV_H
+#define _VFIO_MDEV_H
+
+#include <stdbool.h>
+
+#include <misc/capi_echo.h>
+
+#include "capi_vfio.h"
+
+/* How long a test waits for what must come, in milliseconds */
+#define PATIENCE	20000
+
+/**
+ * struct mdev - an mdev with an echo AFU behind it
+ * @uuid: its name
+ * @card: the PCI function of the adapter that it is on
+ * @vfio: the device, once it is opened
+ */
+struct mdev {
+	char uuid[37];
+	char card[32];
+	struct capi_vfio vfio;
+};
+
+/* An event as it is read */
+union event {
+	struct cxl_event event;
+	struct cxl_event_header header;
+	unsigned char bytes[CXL_READ_MIN_SIZE];
+};
+
+/* Loads the modules, unless they are. */
+int capi_load(void);
+/* Loads them anew, the software adapter with these parameters. */
+int capi_reload(const char *parameters);
+
+/* On the first adapter with an echo AFU, or on the one called @card. */
+int mdev_create(struct mdev *mdev);
+int mdev_create_on(struct mdev *mdev, const char *card);
+int mdev_remove(struct mdev *mdev);
+
+/* Opens and enables it; mdev_start() also starts the context. */
+int mdev_open(struct mdev *mdev);
+int mdev_start(struct mdev *mdev);
+void mdev_close(struct mdev *mdev);
+
+/* The number in an attribute below capi/, such as events_raised. */
+long long mdev_attr(struct mdev *mdev, const char *name);
+/* Waits until it is at least @value; returns what it is then. */
+long long mdev_attr_wait(struct mdev *mdev, const char *name, long long value);
+/* Whether all events raised are accounted for, @pending of them unread. */
+bool mdev_balanced(struct mdev *mdev, long long pending);
+
+/* The echo AFU's registers, its driver's next answer, its adapter's link */
+int echo_put(struct mdev *mdev, unsigned int reg, __u64 value);
+__u64 echo_get(struct mdev *mdev, unsigned int reg);
+/* The same for a register that raises an event; returns when it has. */
+int echo_raise(struct mdev *mdev, unsigned int reg, __u64 value);
+/* Emits @n driver events; returns when all are announced. */
+int echo_emit(struct mdev *mdev, unsigned int n);
+int echo_next_fetch(struct mdev *mdev, const char *what);
+int card_link(struct mdev *mdev, bool up);
+int card_drop(struct mdev *mdev);
+
+/* Function registers */
+__u64 bar0_get(struct mdev *mdev, unsigned int reg, unsigned int width);
+int bar0_put(struct mdev *mdev, unsigned int reg, unsigned int width,
+	     __u64 value);
+int mdev_command(struct mdev *mdev, unsigned int command);
+
+/**
+ * struct from - where events are read from
+ * @fd: an event fd, or the device
+ * @offset: where the events region begins; -1 for an event fd
+ */
+struct from {
+	int fd;
+	off_t offset;
+};
+
+/* A new event fd, @flags as in struct capi_mdev_event_fd */
+int from_event_fd(struct mdev *mdev, unsigned int flags, struct from *from);
+int from_region(struct mdev *mdev, struct from *from);
+
+/* One read(): the size, or a negative errno */
+ssize_t from_read(struct from from, void *buf, size_t size);
+int event_read(struct from from, union event *event);
+/* The same; the event's type, or a negative errno */
+int event_read_type(struct from from, union event *event);
+/* The number that the echo AFU's driver gave the event */
+__u64 event_seq(const union event *event);
+
+/* poll() of one descriptor, 0 milliseconds: what it says now */
+int poll_now(int fd);
+/* Waits until it says something; 0 when patience ends. */
+int poll_for(int fd, int events);
+
+/* An eventfd on interrupt @start of @index */
+int irq_eventfd(struct mdev *mdev, unsigned int index, unsigned int start);
+/* How often it was signalled since the last look */
+unsigned long long eventfd_count(int fd);
+
+/* Files, mostly of sysfs and debugfs */
+int write_file(const char *path, const char *text);
+int read_file(const char *path, char *text, size_t size);
+
+/* Loops as long as patience lasts and @condition does not hold. */
+bool still_patient(long long *deadline);
+#define WAIT_UNTIL(condition)						\
+({									\
+	long long __deadline = 0;					\
+	bool __met;							\
+									\
+	do {								\
+		__met = (condition);					\
+	} while (!__met && still_patient(&__deadline));			\
+	__met;								\
+})
+
+#endif /* _VFIO_MDEV_H */
