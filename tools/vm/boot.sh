@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Sourced: starts the guest and judges how it went. Each start leaves in the
+# folder $run: "console", the guest's kernel log, and "output", its job's.
+
+qemu_pid=
+run=$(mktemp -d)
+trap '[ -z "$qemu_pid" ] || kill "$qemu_pid"; rm -rf "$run"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Whether KVM works is known only from a guest that ran: the device node may be
+# there and guests still hang. Asked once per boot of this machine.
+find_accel()
+{
+	local kernel=$1 answer=$cache/accel boot_id found=tcg
+
+	boot_id=$(cat /proc/sys/kernel/random/boot_id)
+	if ! grep -qs "$boot_id" "$answer"; then
+		if [ -w /dev/kvm ] &&
+		   timeout -k 1 15 qemu-system-x86_64 -accel kvm -cpu host -m 256 \
+			-nodefaults -display none -no-reboot -append "panic=-1" \
+			-kernel "$kernel/boot/kernel" </dev/null >/dev/null 2>&1; then
+			found=kvm
+		fi
+		echo "$boot_id $found" >"$answer"
+	fi
+	cut -d ' ' -f 2 "$answer"
+}
+
+# start_guest KERNEL INITRAMFS LIMIT: until it powers off or LIMIT seconds are
+# over; 0 means a terminal and all the time in the world.
+start_guest()
+{
+	local kernel=$1 initramfs=$2 limit=$3 accel=tcg,thread=multi cpu=max
+	local job=stdio,id=job,logfile=$run/output input=/dev/null
+
+	if [ "${ACCEL:-$(find_accel "$kernel")}" = kvm ]; then
+		accel=kvm cpu=host
+	fi
+	if [ "$limit" -eq 0 ]; then
+		job+=,signal=off	# ^C is for the guest
+		input=/dev/stdin
+	fi
+
+	# Two guests on a small machine would only miss their deadlines.
+	exec 9>"$cache/vm.lock"
+	if ! flock -n 9; then
+		say "waiting for another VM"
+		flock 9
+	fi
+	rm -f "$run/console" "$run/output"
+	timeout --foreground -k 5 "$limit" \
+		qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 \
+		-smp "${SMP:-1}" -m 1024 -nodefaults -display none -no-reboot \
+		-kernel "$kernel/boot/kernel" -initrd "$initramfs" \
+		-append "console=ttyS0 printk.devkmsg=on mitigations=off panic=-1 oops=panic" \
+		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
+		<$input 7>&- 9>&- &
+	qemu_pid=$!
+	wait $qemu_pid || true
+	qemu_pid=
+	exec 9>&-
+}
+
+# boot KERNEL INITRAMFS LIMIT: return the status of the guest's job, or 125 when
+# the guest did not live to tell it. With two CPUs, emulated kernels at times
+# oops in their own code early on, so a guest that did gets a second chance.
+boot()
+{
+	local status
+
+	start_guest "$@"
+	if ! grep -q 'vm: start' "$run/console"; then
+		say "# the guest died before it reached user space: starting it again"
+		start_guest "$@"
+	fi
+	status=$(sed -n 's/.*vm: exit \([0-9]*\).*/\1/p' "$run/console")
+	return "${status:-125}"
+}
+
+# complaints: what is wrong in the guest's kernel log, nothing if all is well.
+complaints()
+{
+	if ! grep -q 'vm: exit' "$run/console"; then
+		echo "The guest died or hung. The end of its log:"
+		sed -n '/vm: start/,$p' "$run/console" | grep . || tail -n 60 "$run/console"
+	elif grep -q -E -f "$top/tools/vm/guest/complaints" "$run/console"; then
+		echo "The guest's kernel complained:"
+		grep -E -f "$top/tools/vm/guest/complaints" -B 2 -A 40 "$run/console" |
+			head -n 120
+	fi
+}
