@@ -69,6 +69,7 @@ create_error()
 	fi
 }
 
+# shellcheck disable=SC2120
 free_instances()
 {
 	cat "$(echo_type "$1")/available_instances"

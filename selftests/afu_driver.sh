@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The AFU driver's side of the event rules, checked by a module. On a real
+# machine: make CAPI_TEST=m && make CAPI_TEST=m install
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ktap_print_header
+if ! modinfo capi_test >/dev/null 2>&1; then
+	ktap_skip_all "the module capi_test is not installed"
+	exit "$KSFT_SKIP"
+fi
+ktap_set_plan 3
+
+capi_load
+# shellcheck disable=SC2119
+before=$(free_instances)
+log_mark
+check "callbacks, counts and releasing are as documented" modprobe capi_test
+dmesg | sed -n "/$mark/,\$s/.*capi_test: /# /p"
+# shellcheck disable=SC2119
+expect "its context is given back" "$before" "$(free_instances)"
+check "nobody's ops hold a module" rmmod capi_test
+ktap_finished

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The AFU driver's side of the event rules, on a context of an echo AFU of its
+ * own. Loading fails with EINVAL when a check does; the log says which.
+ */
+#include <linux/module.h>
+#include <linux/uio.h>
+
+#include <misc/capi.h>
+#include <misc/cxl.h>
+#include <uapi/misc/capi_echo.h>
+
+static DEFINE_SPINLOCK(driver_lock); /* taken in fetch_event */
+static unsigned int fetched, delivered, flushed;
+static int last_rc;
+static bool give_null;
+static int failures;
+
+static struct {
+	struct cxl_event_afu_driver_reserved event;
+	u8 data[8];
+} payload = { .event.data_size = 8 };
+
+#define CHECK(condition)						\
+do {									\
+	if (!(condition)) {						\
+		pr_err("capi_test: line %d: %s\n", __LINE__, #condition); \
+		failures++;						\
+	}								\
+} while (0)
+
+static struct cxl_event_afu_driver_reserved *fetch(struct cxl_context *ctx)
+{
+	spin_lock(&driver_lock);
+	fetched++;
+	spin_unlock(&driver_lock);
+	return give_null ? NULL : &payload.event;
+}
+
+static void settled(struct cxl_context *ctx,
+		    struct cxl_event_afu_driver_reserved *event, int rc)
+{
+	delivered++;
+	last_rc = rc;
+}
+
+static void flush(struct cxl_context *ctx)
+{
+	flushed++;
+}
+
+static struct cxl_afu_driver_ops ops = {
+	.fetch_event = fetch,
+	.event_delivered = settled,
+	.flush = flush,
+};
+
+static ssize_t read_event(struct cxl_context *ctx, void *buf)
+{
+	struct capi_event_reader *reader = capi_event_reader_create(ctx);
+	struct kvec vec = { .iov_base = buf, .iov_len = CXL_READ_MIN_SIZE };
+	struct iov_iter to;
+	ssize_t rc;
+
+	if (!reader)
+		return -ENOMEM;
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
+	rc = capi_event_read(reader, &to, true);
+	capi_event_reader_put(reader);
+	return rc;
+}
+
+static void test_incomplete_ops(struct cxl_context *ctx)
+{
+	struct cxl_afu_driver_ops no_fetch = { .event_delivered = settled };
+	struct cxl_afu_driver_ops no_delivered = { .fetch_event = fetch };
+
+	cxl_set_driver_ops(ctx, &no_fetch);
+	cxl_set_driver_ops(ctx, &no_delivered);
+	cxl_context_events_pending(ctx, 1);
+	CHECK(!capi_events_available(ctx));
+}
+
+static void test_set_and_unset(struct cxl_context *ctx)
+{
+	cxl_set_driver_ops(ctx, &ops);
+	CHECK(!capi_events_available(ctx));
+	cxl_context_events_pending(ctx, 0);
+	CHECK(!capi_events_available(ctx));
+	cxl_context_events_pending(ctx, 2);
+	CHECK(capi_events_available(ctx));
+	CHECK(cxl_unset_driver_ops(ctx) == -EBUSY);
+	cxl_set_driver_ops(ctx, &ops);
+	CHECK(!capi_events_available(ctx));
+	CHECK(cxl_unset_driver_ops(ctx) == 0);
+	cxl_context_events_pending(ctx, 1);
+	CHECK(!capi_events_available(ctx));
+}
+
+static void test_delivery(struct cxl_context *ctx, void *buf)
+{
+	struct cxl_event_header *header = buf;
+
+	cxl_set_driver_ops(ctx, &ops);
+	/* The lock that fetch_event takes may be held. */
+	spin_lock(&driver_lock);
+	cxl_context_events_pending(ctx, 1);
+	spin_unlock(&driver_lock);
+	CHECK(read_event(ctx, buf) == 16);
+	CHECK(header->type == CXL_EVENT_AFU_DRIVER && header->size == 16);
+	CHECK(header->process_element == cxl_process_element(ctx));
+	CHECK(fetched == 1 && delivered == 1 && last_rc == 0);
+
+	give_null = true;
+	cxl_context_events_pending(ctx, 1);
+	CHECK(read_event(ctx, buf) == -EFAULT);
+	CHECK(fetched == 2 && delivered == 2 && last_rc == -EINVAL);
+	CHECK(read_event(ctx, buf) == -EAGAIN);
+	give_null = false;
+}
+
+static void test_saturation(struct cxl_context *ctx, void *buf)
+{
+	u64 raised = capi_event_count(ctx, CAPI_EVENTS_RAISED);
+
+	cxl_context_events_pending(ctx, UINT_MAX);
+	cxl_context_events_pending(ctx, 5);
+	raised = capi_event_count(ctx, CAPI_EVENTS_RAISED) - raised;
+	CHECK(raised == UINT_MAX);
+	CHECK(read_event(ctx, buf) == 16);
+	CHECK(capi_events_available(ctx));
+}
+
+/* What is announced and unread goes with the context; the driver is told. */
+static void test_release(struct cxl_context *ctx)
+{
+	unsigned int before = fetched;
+
+	CHECK(capi_events_available(ctx));
+	CHECK(cxl_start_context(ctx, 0, NULL) == 0);
+	CHECK(cxl_release_context(ctx) == -EBUSY);
+	CHECK(cxl_stop_context(ctx) == 0);
+	CHECK(cxl_stop_context(ctx) == -EBUSY);
+	CHECK(!flushed);
+	CHECK(cxl_release_context(ctx) == 0);
+	CHECK(flushed == 1 && fetched == before);
+}
+
+static int __init capi_test_init(void)
+{
+	struct pci_dev *pdev = pci_get_device(CAPI_ECHO_VENDOR,
+					      CAPI_ECHO_DEVICE, NULL);
+	void *buf = kzalloc(CXL_READ_MIN_SIZE, GFP_KERNEL);
+	struct cxl_context *ctx = ERR_PTR(-ENODEV);
+
+	if (pdev && buf)
+		ctx = cxl_dev_context_init(pdev);
+	if (IS_ERR(ctx)) {
+		failures = 1;
+	} else {
+		test_incomplete_ops(ctx);
+		test_set_and_unset(ctx);
+		test_delivery(ctx, buf);
+		test_saturation(ctx, buf);
+		test_release(ctx);
+	}
+	kfree(buf);
+	pci_dev_put(pdev);
+	return failures ? -EINVAL : 0;
+}
+
+static void __exit capi_test_exit(void)
+{
+}
+
+module_init(capi_test_init);
+module_exit(capi_test_exit);
+
+MODULE_DESCRIPTION("Test of the AFU driver's side of CAPI events");
+MODULE_AUTHOR("The capi-mdev developers");
+MODULE_LICENSE("GPL");
