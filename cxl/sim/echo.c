@@ -12,52 +12,113 @@
 
 #define ECHO_IRQS		4
 #define ECHO_MAX_PERIOD		(60 * USEC_PER_SEC)
+/* How many times the size may change among the events due */
+#define ECHO_RUNS		16
+
+/**
+ * struct echo_run - events due that have one size, one after another
+ * @n: how many
+ * @size: bytes of payload
+ */
+struct echo_run {
+	u32 n;
+	u32 size;
+};
 
 /**
  * struct echo - the AFU's state for one context
  * @ctx: the context
  * @memory: the page that may be mapped
  * @emit: emits driver events
- * @lock: covers the registers
+ * @lock: covers all that follows
+ * @driver: takes what is emitted; without one it is lost
  * @working: the context is started
  * @wed: what it was started with
  * @period: microseconds between driver events
  * @size: payload of the driver events emitted from now on
  * @due: driver events still to be emitted
+ * @next: when the next of them is to be, in nanoseconds
+ * @runs: their sizes, a ring
+ * @first: the oldest of @runs
+ * @nr_runs: how many there are
  */
 struct echo {
 	struct cxl_context *ctx;
 	struct page *memory;
 	struct delayed_work emit;
 
-	spinlock_t lock; /* registers */
+	spinlock_t lock; /* all that follows */
+	struct echo_driver *driver;
 	bool working;
 	u64 wed;
 	u32 period;
 	u32 size;
 	u32 due;
+	u64 next;
+	struct echo_run runs[ECHO_RUNS];
+	unsigned int first;
+	unsigned int nr_runs;
 };
 
-/* Emits one driver event, or without a period all, and comes back for more. */
-static void echo_emit(struct work_struct *work)
+static struct echo_run *nth_run(struct echo *echo, unsigned int n)
+{
+	return &echo->runs[(echo->first + n) % ECHO_RUNS];
+}
+
+/* Caller holds echo->lock. Returns how many events are to be emitted by now. */
+static u32 echo_count(struct echo *echo)
+{
+	u64 period = (u64)echo->period * NSEC_PER_USEC;
+	u64 now = ktime_get_ns();
+	u64 n;
+
+	if (!period)
+		return echo->due;
+	if (now < echo->next)
+		return 0;
+	n = min_t(u64, div64_u64(now - echo->next, period) + 1, echo->due);
+	echo->next += n * period;
+	return n;
+}
+
+/* Caller holds echo->lock. Emits what is to be emitted by now. */
+static void echo_emit(struct echo *echo)
+{
+	u32 n = echo_count(echo);
+	u64 now, wait;
+
+	while (n) {
+		struct echo_run *run = nth_run(echo, 0);
+		u32 part = min(n, run->n);
+
+		/* A driver that cannot take it now is asked again. */
+		if (echo->driver &&
+		    !sim_echo_driver_post(echo->driver, part, run->size))
+			break;
+		n -= part;
+		echo->due -= part;
+		run->n -= part;
+		if (!run->n) {
+			echo->first = (echo->first + 1) % ECHO_RUNS;
+			echo->nr_runs--;
+		}
+	}
+	if (!echo->due)
+		return;
+
+	now = ktime_get_ns();
+	wait = echo->period && echo->next > now ? echo->next - now : 0;
+	mod_delayed_work(system_wq, &echo->emit,
+			 max(nsecs_to_jiffies(wait), 1UL));
+}
+
+static void echo_work(struct work_struct *work)
 {
 	struct echo *echo = container_of(work, struct echo, emit.work);
-	u32 n, size;
 
 	spin_lock(&echo->lock);
-	n = echo->period ? min(echo->due, 1U) : echo->due;
-	size = echo->size;
-	spin_unlock(&echo->lock);
-
-	/* A driver that cannot take it now is asked again. */
-	if (!n || !sim_echo_driver_post(echo->ctx, n, size))
-		n = 0;
-
-	spin_lock(&echo->lock);
-	echo->due -= n;
-	if (echo->working && echo->due)
-		schedule_delayed_work(&echo->emit,
-				      max(usecs_to_jiffies(echo->period), 1UL));
+	if (echo->working)
+		echo_emit(echo);
 	spin_unlock(&echo->lock);
 }
 
@@ -74,7 +135,7 @@ static void *echo_init(struct cxl_context *ctx)
 	}
 	echo->ctx = ctx;
 	spin_lock_init(&echo->lock);
-	INIT_DELAYED_WORK(&echo->emit, echo_emit);
+	INIT_DELAYED_WORK(&echo->emit, echo_work);
 	return echo;
 }
 
@@ -103,6 +164,7 @@ static int echo_start(void *afu, const struct capi_work *work)
 	echo->period = 0;
 	echo->size = CAPI_ECHO_DEFAULT_SIZE;
 	echo->due = 0;
+	echo->nr_runs = 0;
 	spin_unlock(&echo->lock);
 	return 0;
 }
@@ -170,11 +232,37 @@ static u64 echo_read(void *afu, u64 off, unsigned int width)
 	return width == 8 ? value : (u32)(value >> (8 * (off & 4)));
 }
 
-static void echo_due(struct echo *echo, u64 n)
+/*
+ * Caller holds echo->lock. Each event keeps the size that is set now; nothing
+ * is emitted where too many sizes wait.
+ */
+static void echo_ask(struct echo *echo, u64 events)
 {
-	echo->due = min_t(u64, n, U32_MAX - echo->due) + echo->due;
-	if (echo->due)
-		mod_delayed_work(system_wq, &echo->emit, 0);
+	struct echo_run *last = nth_run(echo, echo->nr_runs - 1);
+	u32 n = min_t(u64, events, U32_MAX - echo->due);
+
+	if (!n)
+		return;
+	if (echo->nr_runs && last->size == echo->size)
+		last->n += n;
+	else if (echo->nr_runs < ECHO_RUNS)
+		*nth_run(echo, echo->nr_runs++) =
+			(struct echo_run){ .n = n, .size = echo->size };
+	else
+		return;
+
+	if (!echo->due)
+		echo->next = ktime_get_ns() + (u64)echo->period * NSEC_PER_USEC;
+	echo->due += n;
+	echo_emit(echo);
+}
+
+/* Caller holds echo->lock. What is due follows the new period from now on. */
+static void echo_set_period(struct echo *echo, u64 period)
+{
+	echo->period = period;
+	echo->next = ktime_get_ns() + period * NSEC_PER_USEC;
+	echo_emit(echo);
 }
 
 /* Caller holds echo->lock. Returns false for a register that raises events. */
@@ -183,14 +271,14 @@ static bool echo_store(struct echo *echo, u64 reg, u64 value)
 	switch (reg) {
 	case CAPI_ECHO_REG_PERIOD:
 		if (value <= ECHO_MAX_PERIOD)
-			echo->period = value;
+			echo_set_period(echo, value);
 		return true;
 	case CAPI_ECHO_REG_SIZE:
 		if (value <= CAPI_ECHO_MAX_SIZE)
 			echo->size = value;
 		return true;
 	case CAPI_ECHO_REG_EMIT:
-		echo_due(echo, value);
+		echo_ask(echo, value);
 		return true;
 	default:
 		return false;
@@ -262,3 +350,26 @@ const struct sim_afu_ops sim_echo_ops = {
 	.write = echo_write,
 	.pfn = echo_pfn,
 };
+
+/**
+ * sim_echo_connect() - the AFU's driver is attached, or no longer
+ * @ctx: to what
+ * @driver: takes the events from now on; NULL for none
+ *
+ * Return: false if the context is not one of ours: another backend may bring
+ * echo AFUs too, and what it keeps with its contexts is unknown here.
+ */
+bool sim_echo_connect(struct cxl_context *ctx, struct echo_driver *driver)
+{
+	struct echo *echo;
+
+	if (capi_afu_desc(capi_context_afu(ctx))->kind !=
+	    sim_echo_ops.desc.kind)
+		return false;
+
+	echo = capi_context_backend_priv(ctx);
+	spin_lock(&echo->lock);
+	echo->driver = driver;
+	spin_unlock(&echo->lock);
+	return true;
+}

@@ -32,6 +32,7 @@ struct run {
 
 /**
  * struct echo_driver - the driver's state for one context
+ * @ctx: the context
  * @next_fetch_file: in debugfs
  * @lock: covers all below; taken in fetch_event
  * @runs: what was posted and not delivered, a ring
@@ -42,6 +43,7 @@ struct run {
  * @event: the event fetched; stays as it is until it is delivered
  */
 struct echo_driver {
+	struct cxl_context *ctx;
 	struct dentry *next_fetch_file;
 
 	spinlock_t lock; /* all below */
@@ -88,27 +90,22 @@ static void drop_first(struct echo_driver *drv)
 
 /**
  * sim_echo_driver_post() - the AFU has emitted driver events
- * @ctx: for whom
+ * @drv: for whom
  * @n: how many
  * @size: bytes of payload
  *
  * Return: false if there are too many sizes unread; try again later.
  */
-bool sim_echo_driver_post(struct cxl_context *ctx, u32 n, u32 size)
+bool sim_echo_driver_post(struct echo_driver *drv, u32 n, u32 size)
 {
-	struct echo_driver *drv = cxl_get_priv(ctx);
 	unsigned long flags;
 	bool added;
-
-	/* Nobody drives this context: there is nobody to read it either. */
-	if (!drv)
-		return true;
 
 	spin_lock_irqsave(&drv->lock, flags);
 	added = add_run(drv, n, size);
 	spin_unlock_irqrestore(&drv->lock, flags);
 	if (added)
-		cxl_context_events_pending(ctx, n);
+		cxl_context_events_pending(drv->ctx, n);
 	return added;
 }
 
@@ -210,8 +207,13 @@ static const struct file_operations next_fetch_fops = {
 
 static int echo_attach(struct cxl_context *ctx)
 {
-	struct echo_driver *drv = kzalloc(sizeof(*drv), GFP_KERNEL);
+	struct echo_driver *drv;
 
+	/* Not an AFU of ours: whoever brings it posts its events. */
+	if (!sim_echo_connect(ctx, NULL))
+		return 0;
+
+	drv = kzalloc(sizeof(*drv), GFP_KERNEL);
 	if (!drv)
 		return -ENOMEM;
 	drv->event = kzalloc(sizeof(*drv->event) + MAX_DATA, GFP_KERNEL);
@@ -222,8 +224,10 @@ static int echo_attach(struct cxl_context *ctx)
 	drv->next_fetch = FETCH_NORMAL;
 	spin_lock_init(&drv->lock);
 
+	drv->ctx = ctx;
 	cxl_set_priv(ctx, drv);
 	cxl_set_driver_ops(ctx, &echo_ops);
+	sim_echo_connect(ctx, drv);
 	drv->next_fetch_file = debugfs_create_file("next_fetch", 0200,
 						   capi_context_debugfs(ctx),
 						   drv, &next_fetch_fops);
@@ -234,6 +238,8 @@ static void echo_detach(struct cxl_context *ctx)
 {
 	struct echo_driver *drv = cxl_get_priv(ctx);
 
+	if (!sim_echo_connect(ctx, NULL))
+		return;
 	debugfs_remove(drv->next_fetch_file);
 	cxl_set_priv(ctx, NULL);
 	kfree(drv->event);
