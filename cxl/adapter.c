@@ -233,14 +233,24 @@ EXPORT_SYMBOL_GPL(capi_adapter_set_link);
 void capi_adapter_gone(struct cxl_adapter *adapter)
 {
 	struct cxl_context *ctx;
+	struct cxl_afu *afu;
+	bool was_gone;
 
 	mutex_lock(&adapter->mutex);
-	if (!adapter->gone) {
+	was_gone = adapter->gone;
+	if (!was_gone) {
 		adapter->gone = true;
 		list_for_each_entry(ctx, &adapter->contexts, node)
 			capi_context_revoke(ctx);
 	}
 	mutex_unlock(&adapter->mutex);
+	if (was_gone)
+		return;
+
+	/* They are below the PCI function in sysfs: it may be deleted now. */
+	list_for_each_entry(afu, &adapter->afus, node)
+		device_del(&afu->dev);
+	device_del(&adapter->dev);
 }
 EXPORT_SYMBOL_GPL(capi_adapter_gone);
 
@@ -256,6 +266,7 @@ void capi_adapter_unregister(struct cxl_adapter *adapter)
 	struct cxl_afu *afu, *next;
 
 	WARN_ON(!list_empty(&adapter->contexts));
+	capi_adapter_gone(adapter);
 
 	mutex_lock(&adapters_mutex);
 	list_del(&adapter->node);
@@ -264,9 +275,9 @@ void capi_adapter_unregister(struct cxl_adapter *adapter)
 	list_for_each_entry_safe(afu, next, &adapter->afus, node) {
 		debugfs_remove(afu->debugfs);
 		list_del(&afu->node);
-		device_unregister(&afu->dev);
+		put_device(&afu->dev);
 	}
-	device_unregister(&adapter->dev);
+	put_device(&adapter->dev);
 }
 EXPORT_SYMBOL_GPL(capi_adapter_unregister);
 

@@ -12,7 +12,7 @@ if ! modinfo capi_test >/dev/null 2>&1; then
 	ktap_skip_all "the module capi_test is not installed"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 3
+ktap_set_plan 6
 
 capi_load
 # shellcheck disable=SC2119
@@ -23,4 +23,12 @@ dmesg | sed -n "/$mark/,\$s/.*capi_test: /# /p"
 # shellcheck disable=SC2119
 expect "its context is given back" "$before" "$(free_instances)"
 check "nobody's ops hold a module" rmmod capi_test
+
+modprobe capi_test drive=1
+# shellcheck disable=SC2119
+expect "a driver bound to an AFU takes a context" $((before - 1)) "$(free_instances)"
+log_mark
+echo 1 >"/sys/bus/pci/devices/$(parents | head -n 1)/remove"
+check "the card may go while it has one" log_clean
+check "and all unloads" eval "rmmod capi_test && capi_unload"
 ktap_finished

@@ -88,7 +88,8 @@ void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
 
 /*
  * The card's function is being deleted, by us or through PCI's sysfs, and its
- * driver is unbound: what hangs below the function in sysfs goes first.
+ * driver is unbound: what hangs below the function in sysfs goes first. AFU
+ * drivers may still have contexts, so the core keeps the adapter for now.
  */
 static int sim_function_deleted(struct notifier_block *nb,
 				unsigned long action, void *data)
@@ -101,9 +102,8 @@ static int sim_function_deleted(struct notifier_block *nb,
 		return NOTIFY_DONE;
 
 	mutex_lock(&adapter->lock);
-	capi_adapter_gone(adapter->capi);
-	capi_adapter_unregister(adapter->capi);
-	adapter->capi = NULL;
+	if (adapter->capi)
+		capi_adapter_gone(adapter->capi);
 	mutex_unlock(&adapter->lock);
 	return NOTIFY_OK;
 }
@@ -120,10 +120,18 @@ static void sim_adapter_remove(struct work_struct *work)
 		container_of(work, struct sim_adapter, removal);
 
 	device_release_driver(&adapter->pdevs[0]->dev);
-	sim_vphb_stop(adapter);
-	bus_unregister_notifier(&pci_bus_type, &adapter->deletion);
 	sim_debugfs_remove(adapter);
+
+	pci_lock_rescan_remove();
+	pci_stop_root_bus(adapter->vphb->bus);
+	mutex_lock(&adapter->lock);
+	capi_adapter_unregister(adapter->capi);
+	adapter->capi = NULL;
+	mutex_unlock(&adapter->lock);
 	sim_vphb_destroy(adapter);
+	pci_unlock_rescan_remove();
+
+	bus_unregister_notifier(&pci_bus_type, &adapter->deletion);
 }
 
 /**
@@ -135,13 +143,12 @@ static void sim_adapter_remove(struct work_struct *work)
  */
 void sim_adapter_drop(struct sim_adapter *adapter)
 {
-	if (test_and_set_bit(0, &adapter->dropped))
-		return;
 	mutex_lock(&adapter->lock);
 	if (adapter->capi)
 		capi_adapter_gone(adapter->capi);
 	mutex_unlock(&adapter->lock);
-	queue_work(system_unbound_wq, &adapter->removal);
+	if (!test_and_set_bit(0, &adapter->dropped))
+		queue_work(system_unbound_wq, &adapter->removal);
 }
 
 /* Waits until it is gone. */
@@ -173,6 +180,34 @@ static int register_adapter(struct sim_adapter *adapter)
 	return 0;
 }
 
+/*
+ * Caller holds the PCI rescan lock: nobody else publishes the functions before
+ * the core knows them, and a drop waits until all is there.
+ */
+static int plug_in(struct sim_adapter *adapter)
+{
+	int rc = sim_vphb_create(adapter);
+
+	if (rc)
+		return rc;
+	rc = register_adapter(adapter);
+	if (rc)
+		goto err_vphb;
+	rc = bus_register_notifier(&pci_bus_type, &adapter->deletion);
+	if (rc)
+		goto err_capi;
+
+	sim_debugfs_add(adapter);
+	pci_bus_add_devices(adapter->vphb->bus);
+	return 0;
+
+err_capi:
+	capi_adapter_unregister(adapter->capi);
+err_vphb:
+	sim_vphb_destroy(adapter);
+	return rc;
+}
+
 /**
  * sim_adapter_create() - plug an adapter in
  * @afus: its AFUs
@@ -201,27 +236,12 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 		sim_function_init(&adapter->functions[i + 1],
 				  afus[i].desc.vendor, afus[i].desc.device);
 
-	rc = sim_vphb_create(adapter);
-	if (rc)
-		goto err_free;
-	rc = register_adapter(adapter);
-	if (rc)
-		goto err_vphb;
-
-	rc = bus_register_notifier(&pci_bus_type, &adapter->deletion);
-	if (rc)
-		goto err_capi;
-
-	sim_debugfs_add(adapter);
-	sim_vphb_publish(adapter);
+	pci_lock_rescan_remove();
+	rc = plug_in(adapter);
+	pci_unlock_rescan_remove();
+	if (rc) {
+		kfree(adapter);
+		return ERR_PTR(rc);
+	}
 	return adapter;
-
-err_capi:
-	capi_adapter_unregister(adapter->capi);
-err_vphb:
-	sim_vphb_stop(adapter);
-	sim_vphb_destroy(adapter);
-err_free:
-	kfree(adapter);
-	return ERR_PTR(rc);
 }

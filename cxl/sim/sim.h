@@ -100,8 +100,6 @@ void sim_adapter_destroy(struct sim_adapter *adapter);
 /* vphb.c */
 void sim_function_init(struct sim_function *function, u16 vendor, u16 device);
 int sim_vphb_create(struct sim_adapter *adapter);
-void sim_vphb_publish(struct sim_adapter *adapter);
-void sim_vphb_stop(struct sim_adapter *adapter);
 void sim_vphb_destroy(struct sim_adapter *adapter);
 
 /* vphb_<architecture>.c */

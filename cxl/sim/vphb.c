@@ -59,23 +59,28 @@ static int vphb_read(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* The PCI core serialises accesses to a bus. */
+/* Writers of one register do not undo each other: x86 calls without a lock. */
+static DEFINE_RAW_SPINLOCK(config_lock);
+
 static int vphb_write(struct pci_bus *bus, unsigned int devfn, int where,
 		      int size, u32 value)
 {
 	struct sim_function *function = find_function(bus, devfn);
+	unsigned long flags;
 	u8 mask;
 	int i;
 
 	if (!function || where + size > SIM_CONFIG_SIZE)
 		return PCIBIOS_DEVICE_NOT_FOUND;
 
+	raw_spin_lock_irqsave(&config_lock, flags);
 	for (i = 0; i < size; i++) {
 		mask = where + i == PCI_COMMAND ? COMMAND_WRITABLE & 0xff :
 		       where + i == PCI_COMMAND + 1 ? COMMAND_WRITABLE >> 8 : 0;
 		function->config[where + i] &= ~mask;
 		function->config[where + i] |= (value >> (8 * i)) & mask;
 	}
+	raw_spin_unlock_irqrestore(&config_lock, flags);
 	return PCIBIOS_SUCCESSFUL;
 }
 
@@ -95,7 +100,6 @@ static int free_domain(void)
 	return -ENOSPC;
 }
 
-/* Caller holds the PCI rescan lock. */
 static int scan(struct sim_adapter *adapter)
 {
 	static struct resource busn = {
@@ -125,36 +129,25 @@ static int scan(struct sim_adapter *adapter)
 	return 0;
 }
 
-static void put_functions(struct sim_adapter *adapter)
-{
-	unsigned int i;
-
-	for (i = 0; i <= adapter->nr_afus; i++)
-		pci_dev_put(adapter->pdevs[i]);
-}
-
 /**
  * sim_vphb_create() - make the bridge and find its functions
  * @adapter: the adapter, with its functions filled in
  *
- * No driver sees them until sim_vphb_publish().
+ * No driver sees them before pci_bus_add_devices().
  *
+ * Context: process; the caller holds the PCI rescan lock.
  * Return: 0, -ENOSPC if all domains are taken, -ENOMEM.
  */
 int sim_vphb_create(struct sim_adapter *adapter)
 {
+	int rc = scan(adapter);
 	unsigned int i;
-	int rc;
 
-	pci_lock_rescan_remove();
-	rc = scan(adapter);
-	pci_unlock_rescan_remove();
 	if (rc)
 		return rc;
 
 	for (i = 0; i <= adapter->nr_afus; i++) {
 		if (!adapter->pdevs[i]) {
-			sim_vphb_stop(adapter);
 			sim_vphb_destroy(adapter);
 			return -ENOMEM;
 		}
@@ -162,25 +155,18 @@ int sim_vphb_create(struct sim_adapter *adapter)
 	return 0;
 }
 
-void sim_vphb_publish(struct sim_adapter *adapter)
-{
-	pci_lock_rescan_remove();
-	pci_bus_add_devices(adapter->vphb->bus);
-	pci_unlock_rescan_remove();
-}
-
-/* Unbinds the drivers of all functions and takes these off the bus. */
-void sim_vphb_stop(struct sim_adapter *adapter)
-{
-	pci_lock_rescan_remove();
-	pci_stop_root_bus(adapter->vphb->bus);
-	pci_remove_root_bus(adapter->vphb->bus);
-	pci_unlock_rescan_remove();
-}
-
-/* The end of the bridge and the functions, as far as we hold them. */
+/**
+ * sim_vphb_destroy() - the end of the bridge and its functions
+ * @adapter: the adapter; the root bus is stopped, or was never published
+ *
+ * Context: process; the caller holds the PCI rescan lock.
+ */
 void sim_vphb_destroy(struct sim_adapter *adapter)
 {
-	put_functions(adapter);
+	unsigned int i;
+
+	pci_remove_root_bus(adapter->vphb->bus);
+	for (i = 0; i <= adapter->nr_afus; i++)
+		pci_dev_put(adapter->pdevs[i]);
 	pci_free_host_bridge(adapter->vphb);
 }

@@ -10,6 +10,10 @@
 #include <misc/cxl.h>
 #include <uapi/misc/capi_echo.h>
 
+static bool drive;
+module_param(drive, bool, 0444);
+MODULE_PARM_DESC(drive, "drive echo AFUs instead of testing");
+
 static DEFINE_SPINLOCK(driver_lock); /* taken in fetch_event */
 static unsigned int fetched, delivered, flushed;
 static int last_rc;
@@ -146,7 +150,38 @@ static void test_release(struct cxl_context *ctx)
 	CHECK(flushed == 1 && fetched == before);
 }
 
-static int __init capi_test_init(void)
+/* As an AFU driver of old does: one context for as long as it is bound. */
+static int driver_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct cxl_context *ctx = cxl_dev_context_init(pdev);
+
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	pci_set_drvdata(pdev, ctx);
+	return cxl_start_context(ctx, 0, NULL);
+}
+
+static void driver_remove(struct pci_dev *pdev)
+{
+	struct cxl_context *ctx = pci_get_drvdata(pdev);
+
+	cxl_stop_context(ctx);
+	cxl_release_context(ctx);
+}
+
+static const struct pci_device_id driver_ids[] = {
+	{ PCI_DEVICE(CAPI_ECHO_VENDOR, CAPI_ECHO_DEVICE) },
+	{ }
+};
+
+static struct pci_driver driver = {
+	.name = "capi_test",
+	.id_table = driver_ids,
+	.probe = driver_probe,
+	.remove = driver_remove,
+};
+
+static int test_all(void)
 {
 	struct pci_dev *pdev = pci_get_device(CAPI_ECHO_VENDOR,
 					      CAPI_ECHO_DEVICE, NULL);
@@ -169,8 +204,15 @@ static int __init capi_test_init(void)
 	return failures ? -EINVAL : 0;
 }
 
+static int __init capi_test_init(void)
+{
+	return drive ? pci_register_driver(&driver) : test_all();
+}
+
 static void __exit capi_test_exit(void)
 {
+	if (drive)
+		pci_unregister_driver(&driver);
 }
 
 module_init(capi_test_init);
