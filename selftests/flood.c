@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(flood, nothing_lost, 240)
 
 /* Readers that fail */
 
-#define EVENTS	20000
+#define EVENTS	100000
 
 FIXTURE(flood_bad) {
 	struct mdev mdev;
