@@ -116,7 +116,8 @@ static bool desc_ok(const struct capi_afu_desc *desc)
 {
 	return desc->kind && desc->description &&
 	       desc->contexts && desc->contexts <= CAPI_MAX_CONTEXTS &&
-	       desc->irqs <= CAPI_MAX_IRQS &&
+	       desc->irqs <= desc->irqs_max &&
+	       desc->irqs_max <= CAPI_MAX_IRQS &&
 	       desc->psa_size >= PAGE_SIZE && is_power_of_2(desc->psa_size) &&
 	       PAGE_ALIGNED(desc->map_offset) && PAGE_ALIGNED(desc->map_size) &&
 	       desc->map_offset <= desc->psa_size &&
@@ -136,6 +137,7 @@ static bool fits(struct cxl_adapter *adapter, const struct capi_afu_desc *desc)
 		if (other->vendor == desc->vendor &&
 		    other->device == desc->device &&
 		    (other->irqs != desc->irqs ||
+		     other->irqs_max != desc->irqs_max ||
 		     other->psa_size != desc->psa_size ||
 		     other->map_offset != desc->map_offset ||
 		     other->map_size != desc->map_size))

@@ -54,6 +54,7 @@ static struct cxl_context *context_alloc(struct cxl_afu *afu)
 	kref_init(&ctx->kref);
 	mutex_init(&ctx->mutex);
 	ctx->afu = afu;
+	ctx->irqs = afu->desc->irqs;
 	ctx->state = CAPI_CONTEXT_OPENED;
 	capi_events_init(ctx);
 	return ctx;
@@ -395,6 +396,49 @@ const char *capi_context_state_name(struct cxl_context *ctx)
 	return names[capi_context_state(ctx)];
 }
 EXPORT_SYMBOL_GPL(capi_context_state_name);
+
+/**
+ * capi_context_set_irqs() - choose how many AFU interrupts a context has
+ * @ctx: the context
+ * @irqs: how many; between struct capi_afu_desc.irqs, which every context
+ *	begins with, and struct capi_afu_desc.irqs_max
+ *
+ * Opening, resetting and closing the context leave the number as it is.
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL for a number that cannot be, -EBUSY if the context is
+ * started.
+ */
+int capi_context_set_irqs(struct cxl_context *ctx, unsigned int irqs)
+{
+	const struct capi_afu_desc *desc = ctx->afu->desc;
+	int rc = 0;
+
+	if (irqs < desc->irqs || irqs > desc->irqs_max)
+		return -EINVAL;
+
+	mutex_lock(&ctx->mutex);
+	if (ctx->state == CAPI_CONTEXT_STARTED)
+		rc = -EBUSY;
+	else
+		WRITE_ONCE(ctx->irqs, irqs);
+	mutex_unlock(&ctx->mutex);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(capi_context_set_irqs);
+
+/**
+ * capi_context_irqs() - how many AFU interrupts a context has
+ * @ctx: the context
+ *
+ * Context: any.
+ * Return: the number; the interrupts are 1 to that.
+ */
+unsigned int capi_context_irqs(struct cxl_context *ctx)
+{
+	return READ_ONCE(ctx->irqs);
+}
+EXPORT_SYMBOL_GPL(capi_context_irqs);
 
 /**
  * capi_context_link_ok() - does the link to the context's adapter work?

@@ -166,10 +166,11 @@ struct capi_psa {
  * @backend_priv: the backend's
  * @node: in the adapter's list, under adapter->mutex
  * @debugfs: its directory
- * @mutex: covers the next four fields
+ * @mutex: covers the next five fields
  * @state: written under events.lock as well, so that either suffices to read
  * @open: between capi_context_open() and capi_context_close()
  * @gone: its adapter is
+ * @irqs: how many AFU interrupts it has; changes while it is not started
  * @driver: the AFU driver attached
  * @driver_node: in @driver's list, under the lock of all AFU drivers
  * @link_up: written under events.lock
@@ -187,10 +188,11 @@ struct cxl_context {
 	struct list_head node;
 	struct dentry *debugfs;
 
-	struct mutex mutex; /* state, open, gone, driver */
+	struct mutex mutex; /* state, open, gone, irqs, driver */
 	enum capi_context_state state;
 	bool open;
 	bool gone;
+	unsigned int irqs;
 	struct capi_afu_driver *driver;
 	struct list_head driver_node;
 

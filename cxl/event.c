@@ -123,14 +123,14 @@ EXPORT_SYMBOL_GPL(cxl_context_events_pending);
  * An interrupt that is still pending when it is raised again is read once.
  *
  * Context: any but NMI.
- * Return: 0, or -EINVAL if the AFU has no such interrupt.
+ * Return: 0, or -EINVAL if the context has no such interrupt.
  */
 int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq)
 {
 	struct capi_events *events = &ctx->events;
 	unsigned long flags;
 
-	if (!irq || irq > ctx->afu->desc->irqs)
+	if (!irq || irq > capi_context_irqs(ctx))
 		return -EINVAL;
 
 	spin_lock_irqsave(&events->lock, flags);

@@ -11,6 +11,7 @@
 #include "sim.h"
 
 #define ECHO_IRQS		4
+#define ECHO_IRQS_MAX		32
 #define ECHO_MAX_PERIOD		(60 * USEC_PER_SEC)
 /* How many times the size may change among the events due */
 #define ECHO_RUNS		16
@@ -289,7 +290,7 @@ static void echo_raise(struct echo *echo, u64 reg, u64 value)
 {
 	switch (reg) {
 	case CAPI_ECHO_REG_IRQ:
-		if (value <= ECHO_IRQS)
+		if (value <= capi_context_irqs(echo->ctx))
 			capi_raise_afu_irq(echo->ctx, value);
 		break;
 	case CAPI_ECHO_REG_FAULT:
@@ -337,6 +338,7 @@ const struct sim_afu_ops sim_echo_ops = {
 		.vendor = CAPI_ECHO_VENDOR,
 		.device = CAPI_ECHO_DEVICE,
 		.irqs = ECHO_IRQS,
+		.irqs_max = ECHO_IRQS_MAX,
 		.psa_size = 2 * PAGE_SIZE,
 		.map_offset = PAGE_SIZE,
 		.map_size = PAGE_SIZE,

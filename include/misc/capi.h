@@ -53,7 +53,8 @@ struct capi_work {
  * @context_release: opposite of @context_init. Optional.
  * @context_clear: leave nothing that a user put into the problem state area;
  *	the context is not attached, and nothing of it is mapped. Optional.
- * @attach: let the AFU work for the context
+ * @attach: let the AFU work for the context, with capi_context_irqs()
+ *	interrupts; that number stays until @detach returns
  * @detach: stop the AFU's work for the context. When it returns, the AFU
  *	neither raises events for it nor touches its memory.
  * @mmio_read: load @width bytes (4 or 8) from offset @off of the context's
@@ -88,7 +89,8 @@ struct capi_backend_ops {
  * @vendor: PCI vendor id of the AFU's configuration record
  * @device: PCI device id of the AFU's configuration record
  * @contexts: how many contexts it serves at once
- * @irqs: AFU interrupts of each context
+ * @irqs: AFU interrupts that a context needs, and has unless it is given more
+ * @irqs_max: how many a context can be given; at least @irqs
  * @psa_size: bytes of a context's problem state area; a power of two, whole
  *	pages
  * @map_offset: where the part that may be mapped to user space begins
@@ -104,6 +106,7 @@ struct capi_afu_desc {
 	u16 device;
 	unsigned int contexts;
 	unsigned int irqs;
+	unsigned int irqs_max;
 	u64 psa_size;
 	u64 map_offset;
 	u64 map_size;
@@ -218,6 +221,8 @@ int capi_context_start(struct cxl_context *ctx, const struct capi_work *work);
 int capi_context_reset(struct cxl_context *ctx);
 enum capi_context_state capi_context_state(struct cxl_context *ctx);
 const char *capi_context_state_name(struct cxl_context *ctx);
+int capi_context_set_irqs(struct cxl_context *ctx, unsigned int irqs);
+unsigned int capi_context_irqs(struct cxl_context *ctx);
 bool capi_context_link_ok(struct cxl_context *ctx);
 struct cxl_afu *capi_context_afu(struct cxl_context *ctx);
 struct dentry *capi_context_debugfs(struct cxl_context *ctx);
