@@ -43,7 +43,7 @@ static u32 load32(struct capi_mdev *m, u64 reg)
 	case CAPI_MDEV_REG_WED + 4:
 		return upper_32_bits(m->wed);
 	case CAPI_MDEV_REG_IRQS:
-		return m->desc->irqs;
+		return capi_context_irqs(m->ctx);
 	case CAPI_MDEV_REG_AFU_ID:
 		return m->desc->device << 16 | m->desc->vendor;
 	case CAPI_MDEV_REG_PSA_SIZE:

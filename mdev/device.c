@@ -44,11 +44,10 @@ static const struct capi_context_user context_user = {
 	.revoke = context_revoke,
 };
 
-/* The consumer reads no more events, whoever it passed its event fds to. */
-static void end_reader(struct capi_mdev *m)
+/* From here on the device is closed. */
+static void put_reader(struct capi_mdev *m)
 {
 	mutex_lock(&m->lock);
-	capi_event_reader_end(m->reader);
 	capi_event_reader_put(m->reader);
 	m->reader = NULL;
 	mutex_unlock(&m->lock);
@@ -72,7 +71,7 @@ static int open_device(struct vfio_device *vdev)
 
 	rc = capi_context_open(m->ctx);
 	if (rc)
-		end_reader(m);
+		put_reader(m);
 	return rc;
 }
 
@@ -80,12 +79,14 @@ static void close_device(struct vfio_device *vdev)
 {
 	struct capi_mdev *m = to_capi_mdev(vdev);
 
-	end_reader(m);
 	mutex_lock(&m->lock);
+	/* No more events are read, whoever the event fds were passed to. */
+	capi_event_reader_end(m->reader);
 	capi_mdev_window_enable(m, false);
 	capi_mdev_irqs_disable(m);
 	mutex_unlock(&m->lock);
 	capi_context_close(m->ctx);
+	put_reader(m);
 }
 
 static long get_info(void __user *arg)
@@ -193,11 +194,12 @@ static int alloc_parts(struct capi_mdev *m)
 {
 	int rc = capi_mdev_irqs_init(m);
 
+	if (!rc)
+		rc = capi_mdev_msix_init(m);
 	if (rc)
 		return rc;
-	m->msix_table = kzalloc(capi_mdev_msix_pba(m), GFP_KERNEL);
 	m->window.data = kzalloc(CXL_READ_MIN_SIZE, GFP_KERNEL);
-	return m->msix_table && m->window.data ? 0 : -ENOMEM;
+	return m->window.data ? 0 : -ENOMEM;
 }
 
 static int mdev_probe(struct mdev_device *mdev)

@@ -13,21 +13,32 @@
 
 #include "mdev.h"
 
-#define NR_TRIGGERS(irqs)	((irqs)->nr_msix + 2)
-#define TRIGGER_ERR(irqs)	((irqs)->nr_msix)
-#define TRIGGER_REQ(irqs)	((irqs)->nr_msix + 1)
+#define NR_TRIGGERS(irqs)	((irqs)->max_msix + 2)
+#define TRIGGER_ERR(irqs)	((irqs)->max_msix)
+#define TRIGGER_REQ(irqs)	((irqs)->max_msix + 1)
 
 int capi_mdev_irqs_init(struct capi_mdev *m)
 {
 	struct capi_mdev_irqs *irqs = &m->irqs;
 
 	irqs->nr_msix = 1 + m->desc->irqs;
+	irqs->max_msix = 1 + m->desc->irqs_max;
 	irqs->triggers = kcalloc(NR_TRIGGERS(irqs), sizeof(*irqs->triggers),
 				 GFP_KERNEL);
 	irqs->exchange = kcalloc(NR_TRIGGERS(irqs), sizeof(*irqs->exchange),
 				 GFP_KERNEL);
-	irqs->pending = bitmap_zalloc(irqs->nr_msix, GFP_KERNEL);
+	irqs->pending = bitmap_zalloc(irqs->max_msix, GFP_KERNEL);
 	return irqs->triggers && irqs->exchange && irqs->pending ? 0 : -ENOMEM;
+}
+
+/* The device is closed. Caller holds capi_mdev.lock. */
+int capi_mdev_irqs_set_number(struct capi_mdev *m, unsigned int irqs)
+{
+	int rc = capi_context_set_irqs(m->ctx, irqs);
+
+	if (!rc)
+		m->irqs.nr_msix = 1 + irqs;
+	return rc;
 }
 
 void capi_mdev_irqs_release(struct capi_mdev *m)

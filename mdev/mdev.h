@@ -28,7 +28,9 @@
 
 /**
  * struct capi_mdev_irqs - what the consumer is signalled through
- * @nr_msix: MSI-X vectors: one for events, one for each AFU interrupt
+ * @nr_msix: MSI-X vectors: one for events, one for each AFU interrupt. Changes
+ *	under capi_mdev.lock, while the device is closed.
+ * @max_msix: how many there can be; all that is indexed by vector has so many
  * @triggers: an eventfd or NULL for each MSI-X vector, then for ERR and REQ.
  *	Read under RCU, written under capi_mdev.lock.
  * @pending: raised and not signalled yet, one bit for each vector; atomic
@@ -38,6 +40,7 @@
  */
 struct capi_mdev_irqs {
 	unsigned int nr_msix;
+	unsigned int max_msix;
 	struct eventfd_ctx __rcu **triggers;
 	struct eventfd_ctx **exchange;
 	unsigned long *pending;
@@ -68,7 +71,7 @@ struct capi_mdev_window {
  * @irqs: see there
  * @stale: acknowledgements ignored since the device was created
  * @lock: covers all below
- * @reader: of the context's events, while the device is open
+ * @reader: of the context's events; there is one while the device is open
  * @revoked: the adapter is gone
  * @config: configuration space
  * @msix_table: as the consumer wrote it; decides nothing
@@ -182,11 +185,13 @@ void capi_mdev_window_acknowledge(struct capi_mdev *m, u32 token);
 u32 capi_mdev_window_status(struct capi_mdev *m);
 
 /* msix.c */
+int capi_mdev_msix_init(struct capi_mdev *m);
 u32 capi_mdev_msix_pba(struct capi_mdev *m);
 void capi_mdev_msix_reset(struct capi_mdev *m);
 
 /* irq.c */
 int capi_mdev_irqs_init(struct capi_mdev *m);
+int capi_mdev_irqs_set_number(struct capi_mdev *m, unsigned int irqs);
 void capi_mdev_irqs_release(struct capi_mdev *m);
 void capi_mdev_irqs_disable(struct capi_mdev *m);
 void capi_mdev_irqs_allow(struct capi_mdev *m, bool may_send);

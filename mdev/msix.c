@@ -6,13 +6,25 @@
  * itself and uses SET_IRQS, and so do all other consumers.
  */
 #include <linux/log2.h>
+#include <linux/slab.h>
 
 #include "mdev.h"
+
+static u32 table_room(unsigned int vectors)
+{
+	return ALIGN(vectors * PCI_MSIX_ENTRY_SIZE, SZ_4K);
+}
+
+int capi_mdev_msix_init(struct capi_mdev *m)
+{
+	m->msix_table = kzalloc(table_room(m->irqs.max_msix), GFP_KERNEL);
+	return m->msix_table ? 0 : -ENOMEM;
+}
 
 /* Where the pending bits are: behind the table, at a multiple of 4 KiB */
 u32 capi_mdev_msix_pba(struct capi_mdev *m)
 {
-	return ALIGN(m->irqs.nr_msix * PCI_MSIX_ENTRY_SIZE, SZ_4K);
+	return table_room(m->irqs.nr_msix);
 }
 
 static u64 msix_size(struct capi_mdev *m)

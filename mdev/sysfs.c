@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/bus/mdev/devices/<UUID>/capi: what became of the context. Described in
+ * /sys/bus/mdev/devices/<UUID>/capi: what the administrator chooses before the
+ * device is opened, and what became of the context. Described in
  * Documentation/ABI/testing/sysfs-bus-mdev-capi.
  */
 #include <linux/sysfs.h>
@@ -48,6 +49,41 @@ static ssize_t stale_acknowledgements_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(stale_acknowledgements);
 
+/* What can be chosen does not change while the device is open. */
+static int lock_closed(struct capi_mdev *m)
+{
+	mutex_lock(&m->lock);
+	if (!m->reader)
+		return 0;
+	mutex_unlock(&m->lock);
+	return -EBUSY;
+}
+
+static ssize_t irqs_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%u\n", capi_context_irqs(to_context(dev)));
+}
+
+static ssize_t irqs_store(struct device *dev, struct device_attribute *attr,
+			  const char *buf, size_t count)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+	unsigned int irqs;
+	int rc;
+
+	rc = kstrtouint(buf, 0, &irqs);
+	if (rc)
+		return rc;
+	rc = lock_closed(m);
+	if (rc)
+		return rc;
+	rc = capi_mdev_irqs_set_number(m, irqs);
+	mutex_unlock(&m->lock);
+	return rc ?: count;
+}
+static DEVICE_ATTR_RW(irqs);
+
 struct counter_attribute {
 	struct device_attribute attr;
 	enum capi_event_counter which;
@@ -81,6 +117,7 @@ static struct attribute *capi_attrs[] = {
 	&dev_attr_process_element.attr,
 	&dev_attr_state.attr,
 	&dev_attr_stale_acknowledgements.attr,
+	&dev_attr_irqs.attr,
 	&counter_raised.attr.attr,
 	&counter_delivered.attr.attr,
 	&counter_coalesced.attr.attr,

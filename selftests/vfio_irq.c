@@ -16,7 +16,7 @@
 
 #include "vfio_mdev.h"
 
-#define MAX_VECTORS	8
+#define MAX_VECTORS	36
 #define MSIX		VFIO_PCI_MSIX_IRQ_INDEX
 
 FIXTURE(vfio_irq) {
@@ -26,11 +26,26 @@ FIXTURE(vfio_irq) {
 	int fds[MAX_VECTORS];
 };
 
+/* How many AFU interrupts the administrator chose */
+FIXTURE_VARIANT(vfio_irq) {
+	const char *irqs;
+};
+
+FIXTURE_VARIANT_ADD(vfio_irq, fewest) {
+	.irqs = NULL,
+};
+
+FIXTURE_VARIANT_ADD(vfio_irq, most) {
+	.irqs = "32",
+};
+
 FIXTURE_SETUP(vfio_irq)
 {
 	unsigned int i;
 
 	ASSERT_EQ(0, mdev_create(&self->mdev));
+	if (variant->irqs)
+		ASSERT_EQ(0, mdev_set(&self->mdev, "irqs", variant->irqs));
 	ASSERT_EQ(0, mdev_start(&self->mdev));
 	self->vfio = &self->mdev.vfio;
 	self->vectors = 1 + bar0_get(&self->mdev, CAPI_MDEV_REG_IRQS, 4);
@@ -96,6 +111,15 @@ TEST_F(vfio_irq, vector_of_other_events)
 	}
 }
 
+TEST_F(vfio_irq, no_further_interrupt)
+{
+	long long raised = mdev_attr(&self->mdev, "events_raised");
+
+	ASSERT_EQ(0, echo_put(&self->mdev, CAPI_ECHO_REG_IRQ, self->vectors));
+	EXPECT_EQ(raised, mdev_attr(&self->mdev, "events_raised"));
+	EXPECT_EQ(0, eventfd_count(self->fds[0]));
+}
+
 /* Where the MSI-X capability is */
 static unsigned int msix_cap(struct capi_vfio *vfio)
 {
@@ -123,6 +147,30 @@ static __u64 pending(struct capi_vfio *vfio)
 
 	return capi_vfio_get(vfio, VFIO_PCI_BAR4_REGION_INDEX,
 			     pba & PCI_MSIX_PBA_OFFSET, 8);
+}
+
+TEST_F(vfio_irq, number)
+{
+	struct vfio_irq_info info = { .argsz = sizeof(info), .index = MSIX };
+	const unsigned int config = VFIO_PCI_CONFIG_REGION_INDEX;
+	unsigned int flags = msix_cap(self->vfio) + PCI_MSIX_FLAGS;
+
+	if (variant->irqs)
+		EXPECT_EQ(1 + atoi(variant->irqs), self->vectors);
+	EXPECT_EQ(self->vectors, 1 + mdev_attr(&self->mdev, "irqs"));
+	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_GET_IRQ_INFO, &info));
+	EXPECT_EQ(self->vectors, info.count);
+	EXPECT_EQ(self->vectors - 1,
+		  capi_vfio_get(self->vfio, config, flags, 2) &
+		  PCI_MSIX_FLAGS_QSIZE);
+
+	/* Neither a reset nor closing changes it. */
+	ASSERT_EQ(0, ioctl(self->vfio->device, VFIO_DEVICE_RESET));
+	EXPECT_EQ(self->vectors, 1 + mdev_attr(&self->mdev, "irqs"));
+	mdev_close(&self->mdev);
+	ASSERT_EQ(0, mdev_open(&self->mdev));
+	EXPECT_EQ(self->vectors,
+		  1 + bar0_get(&self->mdev, CAPI_MDEV_REG_IRQS, 4));
 }
 
 static int command(struct capi_vfio *vfio, unsigned int value)

@@ -200,6 +200,14 @@ long long mdev_attr(struct mdev *mdev, const char *name)
 	return ret < 0 ? ret : atoll(text);
 }
 
+int mdev_set(struct mdev *mdev, const char *name, const char *value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/capi/%s", mdev->uuid, name);
+	return write_file(path, value);
+}
+
 long long mdev_attr_wait(struct mdev *mdev, const char *name, long long value)
 {
 	WAIT_UNTIL(mdev_attr(mdev, name) >= value);

@@ -53,6 +53,8 @@ void mdev_close(struct mdev *mdev);
 
 /* The number in an attribute below capi/, such as events_raised. */
 long long mdev_attr(struct mdev *mdev, const char *name);
+/* Writes an attribute below capi/. */
+int mdev_set(struct mdev *mdev, const char *name, const char *value);
 /* Waits until it is at least @value; returns what it is then. */
 long long mdev_attr_wait(struct mdev *mdev, const char *name, long long value);
 /* Whether all events raised are accounted for, @pending of them unread. */
