@@ -21,6 +21,7 @@
 #include <uapi/misc/capi_mdev.h>
 
 #define CAPI_MDEV_CONFIG_SIZE	PCI_CFG_SPACE_EXP_SIZE
+#define CAPI_MDEV_LABEL_SIZE	64
 
 /* Regions, in the order of the indices that VFIO gives them */
 #define CAPI_MDEV_REGION_EVENTS	VFIO_PCI_NUM_REGIONS
@@ -76,6 +77,7 @@ struct capi_mdev_window {
  * @config: configuration space
  * @msix_table: as the consumer wrote it; decides nothing
  * @window: see there
+ * @label: the administrator's words for the device
  * @wed: what the context is started with
  * @result: of the last command in BAR0
  */
@@ -92,6 +94,7 @@ struct capi_mdev {
 	u8 config[CAPI_MDEV_CONFIG_SIZE];
 	u8 *msix_table;
 	struct capi_mdev_window window;
+	char label[CAPI_MDEV_LABEL_SIZE];
 	u64 wed;
 	u32 result;
 };

@@ -4,6 +4,7 @@
  * device is opened, and what became of the context. Described in
  * Documentation/ABI/testing/sysfs-bus-mdev-capi.
  */
+#include <linux/ctype.h>
 #include <linux/sysfs.h>
 
 #include "mdev.h"
@@ -84,6 +85,43 @@ static ssize_t irqs_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(irqs);
 
+static ssize_t label_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+	ssize_t len;
+
+	mutex_lock(&m->lock);
+	len = sysfs_emit(buf, "%s\n", m->label);
+	mutex_unlock(&m->lock);
+	return len;
+}
+
+static ssize_t label_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t count)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+	size_t i, len = count;
+	int rc;
+
+	if (len && buf[len - 1] == '\n')
+		len--;
+	if (len >= sizeof(m->label))
+		return -EINVAL;
+	for (i = 0; i < len; i++)
+		if (!isascii(buf[i]) || !isprint(buf[i]))
+			return -EINVAL;
+
+	rc = lock_closed(m);
+	if (rc)
+		return rc;
+	memcpy(m->label, buf, len);
+	m->label[len] = '\0';
+	mutex_unlock(&m->lock);
+	return count;
+}
+static DEVICE_ATTR_RW(label);
+
 struct counter_attribute {
 	struct device_attribute attr;
 	enum capi_event_counter which;
@@ -118,6 +156,7 @@ static struct attribute *capi_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_stale_acknowledgements.attr,
 	&dev_attr_irqs.attr,
+	&dev_attr_label.attr,
 	&counter_raised.attr.attr,
 	&counter_delivered.attr.attr,
 	&counter_coalesced.attr.attr,
