@@ -107,6 +107,9 @@ struct capi_event {
  * @ops: the AFU driver's, or NULL
  * @driver_pending: driver events announced and not fetched. Grows without a
  *	lock, shrinks under @lock.
+ * @queued: driver events announced and not settled: never less than
+ *	@driver_pending, never grows over @limit. Changes without a lock.
+ * @limit: how many there may be; 0 for no limit. Changes without a lock.
  * @irqs: AFU interrupts pending, by number
  * @fault: a data storage fault is pending
  * @fault_addr: its address
@@ -126,6 +129,8 @@ struct capi_events {
 	spinlock_t lock; /* what is pending */
 	struct cxl_afu_driver_ops *ops;
 	atomic_t driver_pending;
+	atomic_t queued;
+	unsigned int limit;
 	DECLARE_BITMAP(irqs, CAPI_MAX_IRQS + 1);
 	bool fault;
 	u64 fault_addr;
@@ -224,6 +229,10 @@ int capi_event_take(struct cxl_context *ctx, struct capi_event *event,
 void capi_event_settle(struct cxl_context *ctx, struct capi_event *event,
 		       int rc);
 void capi_event_untake(struct cxl_context *ctx, struct capi_event *event);
+
+/* limit.c */
+unsigned int capi_event_take_room(struct cxl_context *ctx, unsigned int wanted);
+void capi_event_give_room(struct cxl_context *ctx, unsigned int n);
 
 /* afu_driver.c */
 int capi_afu_driver_attach(struct cxl_context *ctx);

@@ -87,8 +87,9 @@ EXPORT_SYMBOL_GPL(capi_events_available);
  * @ctx: the context
  * @new_events: how many; 0 does nothing
  *
- * Each event announced is fetched once. The count saturates: what does not
- * fit into 32 bits is not counted.
+ * Each event announced is fetched once. What goes over the limit set with
+ * capi_event_set_limit(), or does not fit into 32 bits, is dropped and counted
+ * as overrun; see capi_event_room() for how to avoid that.
  *
  * Context: any but NMI. Takes no lock that is held while fetch_event runs, so
  * the caller may hold the lock that its fetch_event takes.
@@ -96,22 +97,18 @@ EXPORT_SYMBOL_GPL(capi_events_available);
 void cxl_context_events_pending(struct cxl_context *ctx,
 				unsigned int new_events)
 {
-	atomic_t *pending = &ctx->events.driver_pending;
-	int old = atomic_read(pending);
-	unsigned int sum;
+	unsigned int queued;
 
 	if (!new_events)
 		return;
 
-	do {
-		sum = (unsigned int)old + new_events;
-		if (sum < new_events)
-			sum = UINT_MAX;
-	} while (!atomic_try_cmpxchg(pending, &old, sum));
-
-	count(ctx, CAPI_EVENTS_RAISED, sum - (unsigned int)old);
+	queued = capi_event_take_room(ctx, new_events);
+	atomic_add(queued, &ctx->events.driver_pending);
+	count(ctx, CAPI_EVENTS_RAISED, new_events);
+	count(ctx, CAPI_EVENTS_OVERRUN, new_events - queued);
 	trace_capi_event_raised(ctx, CXL_EVENT_AFU_DRIVER, new_events);
-	capi_events_wake(ctx);
+	if (queued)
+		capi_events_wake(ctx);
 }
 EXPORT_SYMBOL_GPL(cxl_context_events_pending);
 
@@ -395,16 +392,19 @@ void capi_event_settle(struct cxl_context *ctx, struct capi_event *event,
 		events->held.token = 0;
 		spin_unlock_irq(&events->lock);
 	}
-	if (event->ops)
+	if (event->ops) {
+		capi_event_give_room(ctx, 1);
 		event->ops->event_delivered(ctx, event->driver, rc);
+	}
 }
 
 /* Caller holds events.lock. Nobody will fetch what was announced. */
 static void drop_announced(struct cxl_context *ctx)
 {
-	atomic_t *pending = &ctx->events.driver_pending;
+	unsigned int n = atomic_xchg(&ctx->events.driver_pending, 0);
 
-	count(ctx, CAPI_EVENTS_CANCELLED, (unsigned int)atomic_xchg(pending, 0));
+	count(ctx, CAPI_EVENTS_CANCELLED, n);
+	capi_event_give_room(ctx, n);
 }
 
 /* Caller holds events.turn. */

@@ -243,8 +243,8 @@ void capi_psa_allow(struct cxl_context *ctx, bool allow);
  * @CAPI_EVENTS_RAISED: events that AFU and AFU driver announced
  * @CAPI_EVENTS_DELIVERED: events that a reader has
  * @CAPI_EVENTS_COALESCED: interrupts raised while the same one was pending
- * @CAPI_EVENTS_OVERRUN: faults and AFU errors that found one of their kind
- *	still unread, and were dropped
+ * @CAPI_EVENTS_OVERRUN: events dropped: faults and AFU errors that found one
+ *	of their kind still unread, and driver events that found no room
  * @CAPI_EVENTS_FAILED: driver events settled with -EFAULT or -EINVAL
  * @CAPI_EVENTS_CANCELLED: events thrown away by reset, close or revoke
  * @CAPI_EVENT_COUNTERS: how many counters there are
@@ -263,6 +263,10 @@ enum capi_event_counter {
 
 u64 capi_event_count(struct cxl_context *ctx, enum capi_event_counter which);
 bool capi_events_available(struct cxl_context *ctx);
+
+unsigned int capi_event_room(struct cxl_context *ctx);
+void capi_event_set_limit(struct cxl_context *ctx, unsigned int limit);
+unsigned int capi_event_limit(struct cxl_context *ctx);
 
 struct capi_event_reader;
 

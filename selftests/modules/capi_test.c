@@ -17,6 +17,7 @@ MODULE_PARM_DESC(drive, "drive echo AFUs instead of testing");
 static DEFINE_SPINLOCK(driver_lock); /* taken in fetch_event */
 static unsigned int fetched, delivered, flushed;
 static int last_rc;
+static unsigned int settled_room;
 static bool give_null;
 static int failures;
 
@@ -46,6 +47,7 @@ static void settled(struct cxl_context *ctx,
 {
 	delivered++;
 	last_rc = rc;
+	settled_room = capi_event_room(ctx);
 }
 
 static void flush(struct cxl_context *ctx)
@@ -123,14 +125,54 @@ static void test_delivery(struct cxl_context *ctx, void *buf)
 	give_null = false;
 }
 
+static void test_limit(struct cxl_context *ctx, void *buf)
+{
+	u64 raised = capi_event_count(ctx, CAPI_EVENTS_RAISED);
+	u32 token;
+
+	capi_event_set_limit(ctx, 3);
+	CHECK(capi_event_room(ctx) == 3);
+	cxl_context_events_pending(ctx, 2);
+	cxl_context_events_pending(ctx, UINT_MAX);
+	CHECK(capi_event_room(ctx) == 0);
+	CHECK(capi_event_count(ctx, CAPI_EVENTS_OVERRUN) == UINT_MAX - 1);
+	CHECK(capi_event_count(ctx, CAPI_EVENTS_RAISED) - raised ==
+	      2 + (u64)UINT_MAX);
+
+	/* An event that is held keeps its place. */
+	CHECK(capi_event_window_enable(ctx, true) == 0);
+	CHECK(capi_event_look(ctx, buf, &token) == 0);
+	CHECK(capi_event_room(ctx) == 0);
+	settled_room = 0;
+	CHECK(capi_event_acknowledge(ctx, token));
+	CHECK(settled_room == 1);
+	CHECK(capi_event_window_enable(ctx, false) == 0);
+
+	CHECK(read_event(ctx, buf) == 16);
+	CHECK(read_event(ctx, buf) == 16);
+	CHECK(read_event(ctx, buf) == -EAGAIN);
+
+	/* A limit below what is queued takes nothing away. */
+	cxl_context_events_pending(ctx, 3);
+	capi_event_set_limit(ctx, 1);
+	CHECK(capi_event_room(ctx) == 0);
+	CHECK(read_event(ctx, buf) == 16);
+	cxl_set_driver_ops(ctx, &ops);
+	CHECK(capi_event_room(ctx) == 1);
+	capi_event_set_limit(ctx, 0);
+	CHECK(capi_event_room(ctx) == UINT_MAX);
+}
+
 static void test_saturation(struct cxl_context *ctx, void *buf)
 {
 	u64 raised = capi_event_count(ctx, CAPI_EVENTS_RAISED);
+	u64 overrun = capi_event_count(ctx, CAPI_EVENTS_OVERRUN);
 
 	cxl_context_events_pending(ctx, UINT_MAX);
 	cxl_context_events_pending(ctx, 5);
 	raised = capi_event_count(ctx, CAPI_EVENTS_RAISED) - raised;
-	CHECK(raised == UINT_MAX);
+	overrun = capi_event_count(ctx, CAPI_EVENTS_OVERRUN) - overrun;
+	CHECK(raised - overrun == UINT_MAX && overrun == 5);
 	CHECK(read_event(ctx, buf) == 16);
 	CHECK(capi_events_available(ctx));
 }
@@ -196,6 +238,7 @@ static int test_all(void)
 		test_incomplete_ops(ctx);
 		test_set_and_unset(ctx);
 		test_delivery(ctx, buf);
+		test_limit(ctx, buf);
 		test_saturation(ctx, buf);
 		test_release(ctx);
 	}
