@@ -91,18 +91,21 @@ static void echo_emit(struct echo *echo)
 	while (n) {
 		struct echo_run *run = nth_run(echo, 0);
 		u32 part = min(n, run->n);
+		u32 taken = part;
 
-		/* A driver that cannot take it now is asked again. */
-		if (echo->driver &&
-		    !sim_echo_driver_post(echo->driver, part, run->size))
-			break;
-		n -= part;
-		echo->due -= part;
-		run->n -= part;
+		if (echo->driver)
+			taken = sim_echo_driver_post(echo->driver, part,
+						     run->size);
+		n -= taken;
+		echo->due -= taken;
+		run->n -= taken;
 		if (!run->n) {
 			echo->first = (echo->first + 1) % ECHO_RUNS;
 			echo->nr_runs--;
 		}
+		/* The driver asks for the rest when it can take it. */
+		if (taken < part)
+			return;
 	}
 	if (!echo->due)
 		return;
@@ -352,6 +355,22 @@ const struct sim_afu_ops sim_echo_ops = {
 	.write = echo_write,
 	.pfn = echo_pfn,
 };
+
+/**
+ * sim_echo_resume() - the AFU's driver can take driver events again
+ * @ctx: whose AFU; sim_echo_connect() said that it is one of ours
+ *
+ * Context: process; takes locks that sim_echo_driver_post() is called under.
+ */
+void sim_echo_resume(struct cxl_context *ctx)
+{
+	struct echo *echo = capi_context_backend_priv(ctx);
+
+	spin_lock(&echo->lock);
+	if (echo->working)
+		echo_emit(echo);
+	spin_unlock(&echo->lock);
+}
 
 /**
  * sim_echo_connect() - the AFU's driver is attached, or no longer

@@ -35,9 +35,11 @@ struct run {
  * @ctx: the context
  * @next_fetch_file: in debugfs
  * @lock: covers all below; taken in fetch_event
- * @runs: what was posted and not delivered, a ring
+ * @runs: what the AFU emitted and nobody has read, a ring
  * @first: the oldest of @runs
  * @nr_runs: how many there are
+ * @unannounced: how many events in @runs failed and are to be announced again
+ * @refused: the AFU has more that could not be taken
  * @number: of the next event to be delivered
  * @next_fetch: FETCH_NORMAL, FETCH_NULL or the size that the next fetch returns
  * @event: the event fetched; stays as it is until it is delivered
@@ -50,6 +52,8 @@ struct echo_driver {
 	struct run runs[MAX_RUNS];
 	unsigned int first;
 	unsigned int nr_runs;
+	u32 unannounced;
+	bool refused;
 	u64 number;
 	s64 next_fetch;
 	struct cxl_event_afu_driver_reserved *event;
@@ -88,25 +92,43 @@ static void drop_first(struct echo_driver *drv)
 	}
 }
 
+/*
+ * Caller holds drv->lock, so that nobody else takes the room. What finds none
+ * is announced when another event is delivered: there is one, or there would be
+ * room.
+ */
+static void announce(struct echo_driver *drv)
+{
+	u32 n = min(drv->unannounced, capi_event_room(drv->ctx));
+
+	drv->unannounced -= n;
+	cxl_context_events_pending(drv->ctx, n);
+}
+
 /**
  * sim_echo_driver_post() - the AFU has emitted driver events
  * @drv: for whom
  * @n: how many
  * @size: bytes of payload
  *
- * Return: false if there are too many sizes unread; try again later.
+ * Return: how many were taken. For the rest there is no room, or there are too
+ * many sizes unread; sim_echo_resume() is called when that may have changed.
  */
-bool sim_echo_driver_post(struct echo_driver *drv, u32 n, u32 size)
+u32 sim_echo_driver_post(struct echo_driver *drv, u32 n, u32 size)
 {
 	unsigned long flags;
-	bool added;
+	u32 room, taken;
 
 	spin_lock_irqsave(&drv->lock, flags);
-	added = add_run(drv, n, size);
+	room = capi_event_room(drv->ctx);
+	taken = min(n, room - min(room, drv->unannounced));
+	if (taken && !add_run(drv, taken, size))
+		taken = 0;
+	drv->unannounced += taken;
+	drv->refused = taken < n;
+	announce(drv);
 	spin_unlock_irqrestore(&drv->lock, flags);
-	if (added)
-		cxl_context_events_pending(drv->ctx, n);
-	return added;
+	return taken;
 }
 
 static void fill_event(struct echo_driver *drv, u32 size)
@@ -142,14 +164,21 @@ static void echo_event_delivered(struct cxl_context *ctx,
 				 int rc)
 {
 	struct echo_driver *drv = cxl_get_priv(ctx);
+	bool resume;
 
 	spin_lock_irq(&drv->lock);
 	if (!rc || rc == -ECANCELED)
 		drop_first(drv);
 	else if (drv->nr_runs)
 		/* Nobody has it: announce it again, with the same number. */
-		cxl_context_events_pending(ctx, 1);
+		drv->unannounced++;
+	announce(drv);
+	resume = drv->refused;
+	drv->refused = false;
 	spin_unlock_irq(&drv->lock);
+
+	if (resume)
+		sim_echo_resume(ctx);
 }
 
 static void echo_flush(struct cxl_context *ctx)
@@ -162,6 +191,7 @@ static void echo_flush(struct cxl_context *ctx)
 		drv->first = (drv->first + 1) % MAX_RUNS;
 		drv->nr_runs--;
 	}
+	drv->unannounced = 0;
 	drv->next_fetch = FETCH_NORMAL;
 	spin_unlock_irq(&drv->lock);
 }

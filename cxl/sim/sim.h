@@ -115,10 +115,11 @@ void sim_debugfs_remove(struct sim_adapter *adapter);
 /* echo.c */
 struct echo_driver;
 bool sim_echo_connect(struct cxl_context *ctx, struct echo_driver *driver);
+void sim_echo_resume(struct cxl_context *ctx);
 
 /* echo_driver.c */
 int sim_echo_driver_init(void);
 void sim_echo_driver_exit(void);
-bool sim_echo_driver_post(struct echo_driver *drv, u32 n, u32 size);
+u32 sim_echo_driver_post(struct echo_driver *drv, u32 n, u32 size);
 
 #endif /* _CAPI_SIM_H */
