@@ -122,6 +122,32 @@ static ssize_t label_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(label);
 
+static ssize_t max_events_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", capi_event_limit(to_context(dev)));
+}
+
+static ssize_t max_events_store(struct device *dev,
+				struct device_attribute *attr, const char *buf,
+				size_t count)
+{
+	struct capi_mdev *m = dev_get_drvdata(dev);
+	unsigned int limit;
+	int rc;
+
+	rc = kstrtouint(buf, 0, &limit);
+	if (rc)
+		return rc;
+	rc = lock_closed(m);
+	if (rc)
+		return rc;
+	capi_event_set_limit(m->ctx, limit);
+	mutex_unlock(&m->lock);
+	return count;
+}
+static DEVICE_ATTR_RW(max_events);
+
 struct counter_attribute {
 	struct device_attribute attr;
 	enum capi_event_counter which;
@@ -157,6 +183,7 @@ static struct attribute *capi_attrs[] = {
 	&dev_attr_stale_acknowledgements.attr,
 	&dev_attr_irqs.attr,
 	&dev_attr_label.attr,
+	&dev_attr_max_events.attr,
 	&counter_raised.attr.attr,
 	&counter_delivered.attr.attr,
 	&counter_coalesced.attr.attr,
