@@ -58,15 +58,21 @@ mdev_remove()
 	(echo 1 >"$mdevs/$1/remove") 2>/dev/null
 }
 
-# create_error UUID [PARENT]: why it cannot be created, in the words of strerror.
-create_error()
+# write_error FILE TEXT: why it cannot be written, in the words of strerror.
+write_error()
 {
 	# shellcheck disable=SC2116
-	if error=$(echo "$1" 2>&1 >"$(echo_type "$2")/create"); then
+	if error=$(echo "$2" 2>&1 >"$1"); then
 		echo none
 	else
 		echo "${error##*: }"
 	fi
+}
+
+# create_error UUID [PARENT]: why it cannot be created.
+create_error()
+{
+	write_error "$(echo_type "$2")/create" "$1"
 }
 
 # shellcheck disable=SC2120

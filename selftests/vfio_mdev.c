@@ -261,7 +261,8 @@ int echo_emit(struct mdev *mdev, unsigned int n)
 	return put_and_wait(mdev, CAPI_ECHO_REG_EMIT, n, n);
 }
 
-int echo_next_fetch(struct mdev *mdev, const char *what)
+/* Writes a file that the echo AFU's driver has in debugfs. */
+static int echo_write(struct mdev *mdev, const char *name, const char *text)
 {
 	char path[PATH_MAX], afu[32];
 	int ret;
@@ -271,9 +272,19 @@ int echo_next_fetch(struct mdev *mdev, const char *what)
 	if (ret < 0)
 		return ret;
 	afu[strcspn(afu, "\n")] = '\0';
-	snprintf(path, sizeof(path), DEBUGFS "/capi/%s/%lld/next_fetch", afu,
-		 mdev_attr(mdev, "process_element"));
-	return write_file(path, what);
+	snprintf(path, sizeof(path), DEBUGFS "/capi/%s/%lld/%s", afu,
+		 mdev_attr(mdev, "process_element"), name);
+	return write_file(path, text);
+}
+
+int echo_next_fetch(struct mdev *mdev, const char *what)
+{
+	return echo_write(mdev, "next_fetch", what);
+}
+
+int echo_post(struct mdev *mdev, const char *what)
+{
+	return echo_write(mdev, "post", what);
 }
 
 static int card_write(struct mdev *mdev, const char *name, const char *text)

@@ -68,6 +68,8 @@ int echo_raise(struct mdev *mdev, unsigned int reg, __u64 value);
 /* Emits @n driver events; returns when all are announced. */
 int echo_emit(struct mdev *mdev, unsigned int n);
 int echo_next_fetch(struct mdev *mdev, const char *what);
+/* What the host's administrator writes to the AFU's registers */
+int echo_post(struct mdev *mdev, const char *what);
 int card_link(struct mdev *mdev, bool up);
 int card_drop(struct mdev *mdev);
 
