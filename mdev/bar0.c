@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * BAR0: the function's registers. Described in <misc/capi_mdev.h> and
- * Documentation/mdev.rst.
+ * Documentation/vf.rst.
  */
 #include "mdev.h"
 
