@@ -14,6 +14,7 @@ static void context_free(struct kref *kref)
 {
 	struct cxl_context *ctx = container_of(kref, struct cxl_context, kref);
 
+	capi_psa_free(ctx);
 	mutex_destroy(&ctx->mutex);
 	mutex_destroy(&ctx->events.turn);
 	kfree(ctx);
@@ -360,8 +361,7 @@ void capi_context_set_link(struct cxl_context *ctx, bool up)
 	ctx->link_up = up;
 	spin_unlock_irq(&ctx->events.lock);
 
-	if (!up)
-		capi_psa_zap(ctx);
+	capi_psa_zap(ctx);
 	capi_events_wake(ctx);
 	if (ctx->user && ctx->user->link)
 		ctx->user->link(ctx, ctx->user_priv, up);

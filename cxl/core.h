@@ -149,12 +149,15 @@ struct capi_events {
  * struct capi_psa - how a context's problem state area is reached
  * @inode: of its own, so that its mappings can be removed without touching
  *	others'
+ * @ones: a page of ones, seen by mappings while the area cannot be reached;
+ *	NULL where they fault then
  * @sem: read by every access, written to change the fields below
  * @live: the context is started
  * @allowed: the context's user lets it be mapped
  */
 struct capi_psa {
 	struct inode *inode;
+	struct page *ones;
 	struct rw_semaphore sem;
 	bool live;
 	bool allowed;
@@ -241,6 +244,7 @@ void capi_afu_driver_detach(struct cxl_context *ctx);
 /* psa.c */
 int capi_psa_init(struct cxl_context *ctx);
 void capi_psa_release(struct cxl_context *ctx);
+void capi_psa_free(struct cxl_context *ctx);
 void capi_psa_set_live(struct cxl_context *ctx, bool live);
 
 /* debugfs.c */

@@ -44,6 +44,11 @@ int capi_psa_init(struct cxl_context *ctx)
 
 	init_rwsem(&psa->sem);
 	psa->allowed = true;
+	if (ctx->user && ctx->user->mmap_ones && ctx->afu->desc->map_size) {
+		psa->ones = alloc_page(GFP_KERNEL);
+		if (!psa->ones)
+			return -ENOMEM;
+	}
 	rc = simple_pin_fs(&capi_fs_type, &capi_mnt, &capi_mnt_count);
 	if (rc)
 		return rc;
@@ -54,7 +59,7 @@ int capi_psa_init(struct cxl_context *ctx)
 	return PTR_ERR(psa->inode);
 }
 
-/* The mappings that are left stay, and fault. */
+/* The mappings that are left stay, and reach nothing. */
 void capi_psa_release(struct cxl_context *ctx)
 {
 	capi_psa_set_live(ctx, false);
@@ -76,20 +81,26 @@ void capi_psa_zap(struct cxl_context *ctx)
 }
 EXPORT_SYMBOL_GPL(capi_psa_zap);
 
+/* With the last mapping, which may be long after the release */
+void capi_psa_free(struct cxl_context *ctx)
+{
+	if (ctx->psa.ones)
+		__free_page(ctx->psa.ones);
+}
+
 /* When it returns with @live false, no access runs and none will. */
 void capi_psa_set_live(struct cxl_context *ctx, bool live)
 {
 	down_write(&ctx->psa.sem);
 	ctx->psa.live = live;
 	up_write(&ctx->psa.sem);
-	if (!live)
-		capi_psa_zap(ctx);
+	capi_psa_zap(ctx);
 }
 
 /**
  * capi_psa_allow() - let the problem state area be mapped, or not
  * @ctx: the context
- * @allow: which; false also removes the mappings
+ * @allow: which
  *
  * Context: process, may sleep.
  */
@@ -98,8 +109,7 @@ void capi_psa_allow(struct cxl_context *ctx, bool allow)
 	down_write(&ctx->psa.sem);
 	ctx->psa.allowed = allow;
 	up_write(&ctx->psa.sem);
-	if (!allow)
-		capi_psa_zap(ctx);
+	capi_psa_zap(ctx);
 }
 EXPORT_SYMBOL_GPL(capi_psa_allow);
 
@@ -188,6 +198,24 @@ static const struct file_operations mapping_fops = {
 	.llseek = noop_llseek,
 };
 
+/*
+ * Caller holds psa.sem. Stores may have changed the page of ones, but whoever
+ * made them can see no more of it than their own.
+ */
+static int mapping_pfn(struct cxl_context *ctx, pgoff_t page,
+		       unsigned long *pfn)
+{
+	struct capi_psa *psa = &ctx->psa;
+
+	if (psa->live && psa->allowed && READ_ONCE(ctx->link_up))
+		return capi_context_ops(ctx)->psa_pfn(ctx, page, pfn);
+	if (!psa->ones)
+		return -EIO;
+	memset(page_address(psa->ones), 0xff, PAGE_SIZE);
+	*pfn = page_to_pfn(psa->ones);
+	return 0;
+}
+
 static vm_fault_t mapping_fault(struct vm_fault *vmf)
 {
 	struct capi_mapping *mapping = vmf->vma->vm_file->private_data;
@@ -196,8 +224,7 @@ static vm_fault_t mapping_fault(struct vm_fault *vmf)
 	unsigned long pfn;
 
 	down_read(&ctx->psa.sem);
-	if (ctx->psa.live && ctx->psa.allowed && READ_ONCE(ctx->link_up) &&
-	    !capi_context_ops(ctx)->psa_pfn(ctx, vmf->pgoff, &pfn))
+	if (!mapping_pfn(ctx, vmf->pgoff, &pfn))
 		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
 	up_read(&ctx->psa.sem);
 	return ret;
@@ -241,8 +268,9 @@ static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped)
  * @offset: where in the area it begins, in bytes
  *
  * Pages appear as they are touched, while the context is started, mapping is
- * allowed and the link is up; otherwise the access gives SIGBUS. The mapping
- * keeps the file that was mapped open.
+ * allowed and the link is up; otherwise the access finds a page of ones, or gives
+ * SIGBUS, as the context's user chose. The mapping keeps the file that was mapped
+ * open.
  *
  * Context: process, mmap lock held for writing.
  * Return: 0, -EINVAL if @vma does not lie within what the AFU lets be mapped,

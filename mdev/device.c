@@ -42,6 +42,8 @@ static const struct capi_context_user context_user = {
 	.irq = context_irq,
 	.link = context_link,
 	.revoke = context_revoke,
+	/* As other BARs do, and because a hypervisor would die of a SIGBUS. */
+	.mmap_ones = true,
 };
 
 /* From here on the device is closed. */

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -154,16 +152,9 @@ TEST_F(teardown, stalled_reader_stops_nothing)
 	stall_destroy(&stall);
 }
 
-static sigjmp_buf bus_error;
-
-static void on_bus_error(int signal)
+/* As of any PCI device that is gone; a hypervisor would die of a SIGBUS. */
+TEST_F(teardown, mapping_reads_ones)
 {
-	siglongjmp(bus_error, signal);
-}
-
-TEST_F(teardown, mapping_faults)
-{
-	struct sigaction action = { .sa_handler = on_bus_error };
 	__u64 begin = self->mdev.vfio.regions[VFIO_PCI_BAR2_REGION_INDEX].offset;
 	size_t page = sysconf(_SC_PAGESIZE);
 	unsigned int *memory = mmap(NULL, page, PROT_READ | PROT_WRITE,
@@ -171,13 +162,10 @@ TEST_F(teardown, mapping_faults)
 				    begin + page);
 
 	ASSERT_NE(MAP_FAILED, memory);
-	ASSERT_EQ(0, sigaction(SIGBUS, &action, NULL));
 	__atomic_store_n(memory, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, card_drop(&self->mdev));
-	if (!sigsetjmp(bus_error, 1)) {
-		__atomic_store_n(memory, 2, __ATOMIC_RELAXED);
-		ASSERT_TRUE(false) TH_LOG("the store went somewhere");
-	}
+	EXPECT_EQ(~0U, __atomic_load_n(memory, __ATOMIC_RELAXED));
+	__atomic_store_n(memory, 2, __ATOMIC_RELAXED);
 	munmap(memory, page);
 }
 

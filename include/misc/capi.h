@@ -191,6 +191,10 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv);
  *	thrown away and its mappings removed. May sleep, must not wait for the
  *	consumer, and must not call cxl_release_context().
  *
+ * @mmap_ones: while the problem state area cannot be reached, what is mapped of
+ *	it reads all ones, as it does through capi_psa_read()'s users, and stores
+ *	have no effect on the AFU; without it the access gives SIGBUS
+ *
  * All are optional. None is called after cxl_release_context() has returned.
  */
 struct capi_context_user {
@@ -198,6 +202,7 @@ struct capi_context_user {
 	void (*irq)(struct cxl_context *ctx, void *priv, unsigned int irq);
 	void (*link)(struct cxl_context *ctx, void *priv, bool up);
 	void (*revoke)(struct cxl_context *ctx, void *priv);
+	bool mmap_ones;
 };
 
 /**
