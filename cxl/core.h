@@ -89,7 +89,7 @@ struct cxl_afu {
 
 /**
  * struct capi_event - one event, taken from what is pending
- * @token: names the event while it is held; 0 for none
+ * @token: names the event while it is held; 0 for none, never all ones
  * @ops: the driver ops that fetched it; NULL for a generic event
  * @driver: what they returned
  * @event: the event's header, and its body unless it is a driver event

@@ -223,7 +223,8 @@ static void set_header(struct cxl_context *ctx, struct capi_event *event,
 /* Caller holds events.lock and events.turn. */
 static void hold(struct capi_events *events, struct capi_event *event)
 {
-	if (!++events->last_token)
+	/* Neither 0, which is none, nor what a function that is gone reads. */
+	if (++events->last_token == U32_MAX)
 		events->last_token = 1;
 	event->token = events->last_token;
 	events->held = *event;

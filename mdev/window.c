@@ -34,11 +34,10 @@ void capi_mdev_window_look(struct capi_mdev *m)
 	window->failed = rc == -EFAULT;
 }
 
+/* An event that was not shown cannot have been taken. */
 void capi_mdev_window_acknowledge(struct capi_mdev *m, u32 token)
 {
-	if (!m->window.enabled)
-		return;
-	if (capi_event_acknowledge(m->ctx, token)) {
+	if (token == m->window.token && capi_event_acknowledge(m->ctx, token)) {
 		clear(&m->window);
 	} else {
 		m->window.stale++;

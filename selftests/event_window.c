@@ -164,6 +164,26 @@ TEST_F(event_window, stale_token)
 	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_delivered"));
 }
 
+/* Only what is shown can be acknowledged. */
+TEST_F(event_window, token_of_before)
+{
+	__u32 token;
+
+	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	token = look(&self->mdev, &self->event);
+	ASSERT_NE(0, token);
+	ASSERT_EQ(0, enable(&self->mdev, false));
+	ASSERT_EQ(0, acknowledge(&self->mdev, token));
+	EXPECT_EQ(1, stale(&self->mdev));
+	ASSERT_EQ(0, enable(&self->mdev, true));
+	ASSERT_EQ(0, acknowledge(&self->mdev, token));
+	EXPECT_EQ(2, stale(&self->mdev));
+	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_delivered"));
+
+	ASSERT_NE(0, look(&self->mdev, &self->event));
+	EXPECT_EQ(0, event_seq(&self->event));
+}
+
 /* What was looked at and not acknowledged goes to the next reader. */
 TEST_F(event_window, not_acknowledged)
 {
