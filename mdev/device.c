@@ -34,6 +34,8 @@ static void context_revoke(struct cxl_context *ctx, void *priv)
 	if (m->reader)
 		capi_event_reader_end(m->reader);
 	mutex_unlock(&m->lock);
+	/* Whoever came for "closed" may have been too early to see this. */
+	capi_mdev_raise_msix(m, CAPI_MDEV_VECTOR_EVENT);
 	capi_mdev_raise_req(m);
 }
 

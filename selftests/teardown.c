@@ -98,6 +98,18 @@ TEST_F(teardown, consumer_is_told)
 	EXPECT_TRUE(functions_left(&self->mdev));
 }
 
+/* Once when the context is closed, and again when nothing answers any more. */
+TEST_F(teardown, vector_tells_twice)
+{
+	int fd = irq_eventfd(&self->mdev, VFIO_PCI_MSIX_IRQ_INDEX, 0);
+
+	ASSERT_GE(fd, 0);
+	eventfd_count(fd);
+	ASSERT_EQ(0, card_drop(&self->mdev));
+	EXPECT_GE(eventfd_count(fd), 2);
+	close(fd);
+}
+
 TEST_F(teardown, functions_go_when_closed)
 {
 	ASSERT_EQ(0, card_drop(&self->mdev));
