@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <kselftest_harness.h>
 
@@ -160,6 +161,34 @@ TEST_F(event_limit, at_its_own_pace)
 		EXPECT_EQ(i, event_seq(&self->event));
 	}
 	EXPECT_QUEUED(0, 0);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* What its time has come for is not put off again. */
+TEST_F(event_limit, overdue)
+{
+	struct from region;
+	double begin;
+
+	mdev_close(&self->mdev);
+	ASSERT_EQ(0, mdev_set(&self->mdev, "max_events", "1"));
+	ASSERT_EQ(0, mdev_start(&self->mdev));
+	ASSERT_EQ(0, echo_put(&self->mdev, CAPI_ECHO_REG_PERIOD, 3000000));
+	begin = seconds();
+	ASSERT_EQ(0, echo_put(&self->mdev, CAPI_ECHO_REG_EMIT, 2));
+	ASSERT_TRUE(WAIT_UNTIL(seconds() > begin + 6.1));
+	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_raised"));
+	ASSERT_EQ(0, from_region(&self->mdev, &region));
+	EXPECT_EQ(24, event_read(region, &self->event));
+	EXPECT_EQ(2, mdev_attr_wait(&self->mdev, "events_raised", 2));
+	EXPECT_LT(seconds(), begin + 8.5);
 }
 
 TEST_F(event_limit, start_over)

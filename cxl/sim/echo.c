@@ -103,9 +103,14 @@ static void echo_emit(struct echo *echo)
 			echo->first = (echo->first + 1) % ECHO_RUNS;
 			echo->nr_runs--;
 		}
-		/* The driver asks for the rest when it can take it. */
-		if (taken < part)
+		/*
+		 * The driver asks for the rest when it can take it, which is
+		 * overdue then.
+		 */
+		if (taken < part) {
+			echo->next -= (u64)n * echo->period * NSEC_PER_USEC;
 			return;
+		}
 	}
 	if (!echo->due)
 		return;
