@@ -149,10 +149,9 @@ static int stop(struct cxl_context *ctx)
 {
 	int rc = ctx->state == CAPI_CONTEXT_STARTED ? 0 : -EBUSY;
 
-	if (!rc) {
-		capi_psa_set_live(ctx, false);
+	capi_psa_set_live(ctx, false);
+	if (!rc)
 		capi_context_ops(ctx)->detach(ctx);
-	}
 	set_state(ctx, CAPI_CONTEXT_CLOSED);
 	trace_capi_context_stop(ctx, rc);
 	return rc;

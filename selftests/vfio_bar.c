@@ -311,6 +311,15 @@ TEST_F(vfio_mmap, stopped)
 	EXPECT_EQ(1, load(self->memory));
 }
 
+/* Nor does anything stay of what went nowhere. */
+TEST_F(vfio_mmap, reset_while_stopped)
+{
+	ASSERT_EQ(0, mdev_command(&self->mdev, CAPI_MDEV_COMMAND_STOP));
+	EXPECT_TRUE(absent(self->memory));
+	ASSERT_EQ(0, mdev_command(&self->mdev, CAPI_MDEV_COMMAND_RESET));
+	EXPECT_TRUE(absent(self->memory));
+}
+
 TEST_F(vfio_mmap, reset)
 {
 	store(self->memory, 1);
