@@ -356,9 +356,12 @@ void capi_context_revoke(struct cxl_context *ctx)
 /* Caller holds adapter->mutex. */
 void capi_context_set_link(struct cxl_context *ctx, bool up)
 {
+	/* No page fault goes on that saw the link as it was. */
+	down_write(&ctx->psa.sem);
 	spin_lock_irq(&ctx->events.lock);
 	ctx->link_up = up;
 	spin_unlock_irq(&ctx->events.lock);
+	up_write(&ctx->psa.sem);
 
 	capi_psa_zap(ctx);
 	capi_events_wake(ctx);

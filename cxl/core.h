@@ -151,7 +151,8 @@ struct capi_events {
  *	others'
  * @ones: a page of ones, seen by mappings while the area cannot be reached;
  *	NULL where they fault then
- * @sem: read by every access, written to change the fields below
+ * @sem: read by every access, written to change the fields below and the
+ *	context's link_up
  * @live: the context is started
  * @allowed: the context's user lets it be mapped
  */
@@ -181,7 +182,7 @@ struct capi_psa {
  * @irqs: how many AFU interrupts it has; changes while it is not started
  * @driver: the AFU driver attached
  * @driver_node: in @driver's list, under the lock of all AFU drivers
- * @link_up: written under events.lock
+ * @link_up: written under psa.sem and events.lock
  * @events: its events
  * @psa: its problem state area
  */
