@@ -40,8 +40,11 @@ lint: ## static checks: checkpatch, sparse, kernel-doc, shellcheck
 selftest: ## run the TESTS on stock KERNELS
 	@tools/vm/check.sh selftest
 
-check: ## lint and selftest: all that must pass before a change is sent
-	@tools/vm/check.sh lint selftest
+check-vm: ## run the TESTS that give mdevs to guests, with QEMU and libvirt, on stock KERNEL
+	@tools/vm/check.sh vm
+
+check: ## lint, selftest and check-vm: all that must pass before a change is sent
+	@tools/vm/check.sh lint selftest vm
 
 clean: ## remove what a build left, here and in the cache
 	test ! -e $(KDIR)/Makefile || $(kbuild) clean
@@ -52,4 +55,4 @@ clean: ## remove what a build left, here and in the cache
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-.PHONY: modules tools install run shell vm-cmd lint selftest check clean help
+.PHONY: modules tools install run shell vm-cmd lint selftest check-vm check clean help

@@ -4,7 +4,8 @@
 # Sourced by the shell tests: modules, mdevs and the kernel log. Needs no more
 # than busybox.
 
-dir=$(cd "$(dirname "$0")" && pwd)
+# Where this file is, unless its reader knows.
+: "${dir:=$(cd "$(dirname "$0")" && pwd)}"
 # Installed beside us, or where the framework's Makefile says.
 helpers=$dir/ktap_helpers.sh
 [ -e "$helpers" ] || helpers=${KSELFTEST:?}/kselftest/ktap_helpers.sh
@@ -104,13 +105,17 @@ check()
 	fi
 }
 
+uptime()
+{
+	sed 's/\..*//' /proc/uptime
+}
+
 # wait_until COMMAND...: until it succeeds, for 20 seconds at most.
 wait_until()
 {
-	patience=2000
+	deadline=$(($(uptime) + 20))
 	until "$@"; do
-		patience=$((patience - 1))
-		[ $patience -gt 0 ] || return 1
+		[ "$(uptime)" -lt $deadline ] || return 1
 		usleep 10000
 	done
 }

@@ -3,6 +3,9 @@
 # Sourced: starts the guest and judges how it went. Each start leaves in the
 # folder $run: "console", the guest's kernel log, and "output", its job's.
 
+# What this guest gets besides: QEMU's arguments, the kernel's parameters.
+qemu_arguments=(-m 1024)
+parameters=
 qemu_pid=
 run=$(mktemp -d)
 trap '[ -z "$qemu_pid" ] || kill "$qemu_pid"; rm -rf "$run"' EXIT
@@ -52,9 +55,10 @@ start_guest()
 	rm -f "$run/console" "$run/output"
 	timeout --foreground -k 5 "$limit" \
 		qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 \
-		-smp "${SMP:-1}" -m 1024 -nodefaults -display none -no-reboot \
+		-smp "${SMP:-1}" -nodefaults -display none -no-reboot \
+		"${qemu_arguments[@]}" \
 		-kernel "$kernel/boot/kernel" -initrd "$initramfs" \
-		-append "console=ttyS0 printk.devkmsg=on mitigations=off panic=-1 oops=panic" \
+		-append "console=ttyS0 printk.devkmsg=on mitigations=off panic=-1 oops=panic $parameters" \
 		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
 		<$input 7>&- 9>&- &
 	qemu_pid=$!

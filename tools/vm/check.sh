@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh [lint] [selftest]: run them, on each of the stock kernels $KERNELS.
+# check.sh [lint] [selftest] [vm]: run the static checks, the selftests on each of
+# the stock kernels $KERNELS, and those that need guests of their own on $KERNEL.
 # The last line says how many results passed, failed and were skipped.
 
 . "$(dirname "$0")/lib.sh"
 
-"$top/tools/vm/host.sh" run check
+"$top/tools/vm/host.sh" run check vm
 for part in "$@"; do
 	case $part in
 	lint)
@@ -16,6 +17,9 @@ for part in "$@"; do
 		for series in ${KERNELS:-6.1 6.12}; do
 			"$top/tools/vm/selftest.sh" "$series" || echo "not ok - $series"
 		done
+		;;
+	vm)
+		"$top/tools/vm/selftest.sh" "${KERNEL:-6.1}" vm || echo "not ok - vm"
 		;;
 	esac
 done | awk -f "$top/tools/vm/tally.awk"

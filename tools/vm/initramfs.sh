@@ -3,7 +3,8 @@
 # Sourced: packs the guest, which is one initramfs.
 
 # Stock modules that the guest gets besides those that ours depend on.
-stock_modules=vfio_iommu_type1
+stock_modules="vfio_iommu_type1 vfio_pci virtio_pci virtio_blk ext4 9pnet_virtio 9p
+	kvm_amd kvm_intel"
 
 # Copy the stock modules, and what they depend on, to FOLDER.
 pack_stock_modules()

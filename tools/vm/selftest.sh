@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# selftest.sh SERIES: run the selftests whose names contain one of the words in
-# $TESTS (all when empty) on the stock kernel of that series. Prints TAP.
+# selftest.sh SERIES [vm]: run the selftests whose names contain one of the words
+# in $TESTS (all when empty) on the stock kernel of that series: those that need
+# no more than the kernel, or those in the folder "vm", whose guest has Debian's
+# QEMU and libvirt and guests of its own. Prints TAP.
 
 . "$(dirname "$0")/lib.sh"
 . "$top/tools/vm/build.sh"
@@ -10,13 +12,17 @@
 . "$top/tools/vm/boot.sh"
 
 series=$1
+label=$series${2:+ $2}
 tests=${TESTS:-}
+export SMP=${SMP:-2}
+limit=${TIMEOUT:-600}
 
 # not_ok NAME: what explains it comes on stdin.
 not_ok()
 {
+	touch "$run/failed"
 	sed 's/^/# /'
-	echo "not ok - $series: $1"
+	echo "not ok - $label: $1"
 }
 
 # The programs to run, one a line.
@@ -27,12 +33,16 @@ list_tests()
 		grep -F -e "${tests// /$'\n'}"
 }
 
+prepare() { :; }
+finished() { :; }
+[ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
+
 # died TESTS-FILE: blame the program that was running, keep those after it.
 died()
 {
 	local running
 
-	running=$(sed -n "s/^# $series: //p" "$run/output" | tail -n 1)
+	running=$(sed -n "s/^# $label: //p" "$run/output" | tail -n 1)
 	complaints | not_ok "${running:-boot}"
 	if [ -n "$running" ]; then
 		sed -i "0,/^$running\$/d" "$1"
@@ -47,18 +57,18 @@ kernel=$("$top/tools/vm/kernel.sh" "$series" 2>"$run/log") ||
 lock_builds
 for part in modules programs selftests; do
 	build_$part "$kernel" >"$run/log" 2>&1 || { not_ok "build $part" <"$run/log"; exit; }
-	echo "ok - $series: build $part"
+	echo "ok - $label: build $part"
 done
-list_tests >"$run/tests" || { echo "TESTS=$tests" | not_ok "no such test"; exit; }
+list_tests >"$run/tests" || { echo "ok - $label: no $tests # SKIP"; exit; }
 
-export SMP=${SMP:-2}
+prepare
 while [ -s "$run/tests" ]; do
 	lock_builds
-	pack "$kernel" "exec /run-tests $series $(tr '\n' ' ' <"$run/tests")" \
+	pack "$kernel" "exec /run-tests '$label' $(tr '\n' ' ' <"$run/tests")" \
 		"$run/initramfs" "$selftests"
 	unlock_builds
 	status=0
-	boot "$kernel" "$run/initramfs" "${TIMEOUT:-600}" 2>&1 || status=$?
+	boot "$kernel" "$run/initramfs" "$limit" 2>&1 || status=$?
 	if [ $status -eq 125 ]; then
 		died "$run/tests"
 		continue
@@ -67,7 +77,8 @@ while [ -s "$run/tests" ]; do
 	if [ -s "$run/log" ]; then
 		not_ok "kernel log" <"$run/log"
 	else
-		echo "ok - $series: kernel log"
+		echo "ok - $label: kernel log"
 	fi
 	break
 done
+finished
