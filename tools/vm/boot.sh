@@ -31,6 +31,18 @@ find_accel()
 	cut -d ' ' -f 2 "$answer"
 }
 
+# reaches_user_space QEMU: if the guest does not, in two minutes, end it.
+reaches_user_space()
+{
+	local _
+
+	for _ in {1..120}; do
+		! grep -s -q 'vm: start' "$run/console" || return 0
+		sleep 1
+	done
+	kill "$1"
+}
+
 # start_guest KERNEL INITRAMFS LIMIT: until it powers off or LIMIT seconds are
 # over; 0 means a terminal and all the time in the world.
 start_guest()
@@ -62,6 +74,7 @@ start_guest()
 		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
 		<$input 7>&- 9>&- &
 	qemu_pid=$!
+	[ "$limit" -eq 0 ] || reaches_user_space $qemu_pid &
 	wait $qemu_pid || true
 	qemu_pid=
 	exec 9>&-
