@@ -19,8 +19,8 @@ mdevs=/sys/bus/mdev/devices
 # shellcheck disable=SC2120
 capi_load()
 {
-	capi_unload
-	modprobe capi_sim "$@" && modprobe capi_mdev && modprobe vfio_iommu_type1
+	capi_unload && modprobe capi_sim "$@" && modprobe capi_mdev &&
+		modprobe vfio_iommu_type1
 }
 
 capi_unload()
