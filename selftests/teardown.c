@@ -110,9 +110,26 @@ TEST_F(teardown, vector_tells_twice)
 	close(fd);
 }
 
+/* The card's device and vendor, as lspci reads them */
+static __u32 card_id(struct mdev *mdev)
+{
+	char path[256];
+	__u32 id = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", mdev->card);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || pread(fd, &id, sizeof(id), 0) != sizeof(id))
+		id = 0;
+	close(fd);
+	return id;
+}
+
 TEST_F(teardown, functions_go_when_closed)
 {
+	EXPECT_EQ(0x04771014, card_id(&self->mdev));
 	ASSERT_EQ(0, card_drop(&self->mdev));
+	EXPECT_EQ(0xffffffff, card_id(&self->mdev));
 	EXPECT_TRUE(functions_left(&self->mdev));
 	mdev_close(&self->mdev);
 	EXPECT_TRUE(WAIT_UNTIL(!functions_left(&self->mdev)));

@@ -71,7 +71,7 @@ struct sim_function {
  * @debugfs: its remote control
  * @deletion: tells when the card's function is deleted
  * @removal: takes it away, from a work item so that nobody else waits
- * @dropped: bit 0 is set when @removal is queued
+ * @dropped: bit 0 is set when @removal is queued: its functions answer no more
  * @node: in the list of all, which changes at load and unload only
  */
 struct sim_adapter {

@@ -38,7 +38,8 @@ static struct sim_function *find_function(struct pci_bus *bus,
 	struct sim_adapter *adapter = sim_vphb_adapter(bus);
 	unsigned int slot = PCI_SLOT(devfn);
 
-	if (PCI_FUNC(devfn) || slot > adapter->nr_afus)
+	if (PCI_FUNC(devfn) || slot > adapter->nr_afus ||
+	    test_bit(0, &adapter->dropped))
 		return NULL;
 	return &adapter->functions[slot];
 }
