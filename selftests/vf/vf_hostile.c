@@ -16,8 +16,6 @@
 #include "vf.h"
 
 #define HEADER_SIZE	64
-/* The first registers of each BAR are worth every access at every offset. */
-#define DENSE		0x80
 
 /* A message to a CPU that there is not, as the table has it */
 #define NOWHERE		0xfeefe000
@@ -30,7 +28,6 @@
  * @express: where the PCI Express capability is
  * @msix: where the MSI-X capability is
  * @pe: the process element
- * @round: which round this is
  * @random: the generator's state
  * @accesses: how many were made that trap
  */
@@ -41,7 +38,6 @@ struct hostile {
 	unsigned int express;
 	unsigned int msix;
 	__u32 pe;
-	unsigned int round;
 	__u64 random;
 	unsigned long accesses;
 };
@@ -162,25 +158,16 @@ static void mask_table(struct hostile *h)
 
 /* The parts */
 
-/*
- * Eight ways to access an offset: four widths, load and store. All of them for
- * the first registers; for the others one in each round, after eight rounds all.
- */
+/* Every offset, with every width */
 static void sweep_bar(struct hostile *h, unsigned int bar, __u64 size)
 {
-	unsigned int way, last, i;
+	unsigned int width;
 	__u64 off;
 
-	for (off = 0; off <= size - 8; off++) {
-		way = off + off / 8 + h->round;
-		last = off < DENSE ? way + 8 : way + 1;
-		for (i = way; i < last; i++) {
-			unsigned int width = 1 << i % 4;
-
-			if (i / 4 % 2)
-				store(h, bar, off, width, pattern(h));
-			else
-				load(h, bar, off, width);
+	for (off = 0; off < size; off++) {
+		for (width = 1; width <= 8 && width <= size - off; width *= 2) {
+			load(h, bar, off, width);
+			store(h, bar, off, width, pattern(h));
 		}
 	}
 }
@@ -237,13 +224,10 @@ static void sweep_config(struct hostile *h)
 	const __u32 values[] = { 0, ~0U, random64(h) };
 	unsigned int off, i;
 
-	for (off = 0; off <= h->config_size - 4; off++) {
-		if (off < PCI_CFG_SPACE_SIZE) {
-			for (i = 0; i < 9; i++)
+	for (off = 0; off < h->config_size; off++) {
+		for (i = 0; i < 9; i++) {
+			if (off + (1 << i / 3) <= h->config_size)
 				poke_config(h, off, 1 << i / 3, values[i % 3]);
-		} else {
-			i = off + off / 4 + h->round;
-			poke_config(h, off, 1 << i % 3, values[i / 3 % 3]);
 		}
 	}
 }
@@ -469,7 +453,7 @@ int main(int argc, char **argv)
 	init(&h, seed);
 	ksft_print_msg("seed %llu\n", seed);
 	ksft_set_plan(rounds * ARRAY_SIZE(parts) + 1);
-	for (h.round = 0; h.round < rounds; h.round++) {
+	while (rounds--) {
 		for (i = 0; i < ARRAY_SIZE(parts); i++) {
 			parts[i].run(&h);
 			restore(&h);

@@ -82,16 +82,16 @@ test_share()
 # The host's log is looked at when all is over.
 test_hostile()
 {
-	guest_begin b "/selftests/vf/vf_read 300"
+	guest_begin b "/selftests/vf/vf_read 2000"
 	must "b reads" guest_line b ready
 	guest_begin a "/selftests/vf/vf_hostile $RANDOM"
-	vf/post_events "${ids[b]}" 300 >b.posted
+	vf/post_events "${ids[b]}" 2000 >b.posted
 	guest_end b >b.read
 	expect "events go on in b" "0 $(cat b.posted)" \
 		"$? $(tail -n 1 b.read | cut -d ' ' -f 1-4)"
 	capi-events --count 100 --emit 100 "$host" >host.events
 	expect "and in the host's program" "0 100" "$? $(wc -l <host.events)"
-	guest_tap_end a vf/vf_hostile 300
+	guest_tap_end a vf/vf_hostile 350
 	guest_tap a vf/vf_pci
 	guest_tap b vf/vf_echo
 }
