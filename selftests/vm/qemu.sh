@@ -105,6 +105,22 @@ test_hot_plug()
 	guest_tap a vf/vf_echo
 }
 
+# QEMU takes it for an error that the guest cannot survive.
+test_link()
+{
+	local link
+
+	link=/sys/kernel/debug/capi_sim/$(parents | head -n 1)/link
+	echo 0 >"$link"
+	check "the link down stops the guest" qmp_event a STOP
+	check "QEMU says why" grep -q 'Unrecoverable error' "$logs/$test-a.qemu"
+	echo 1 >"$link"
+	qmp a system_reset >said
+	qmp a cont >said
+	must "the guest starts again" guest_ready a
+	check "and has the device" devices_are a 1
+}
+
 # Its user lets go when the kernel asks.
 test_remove()
 {
@@ -157,13 +173,15 @@ as_user="setpriv --reuid=nobody --regid=nogroup --clear-groups"
 test_cold_plug
 test_reboot
 test_hot_plug
+test_link
 test_remove
 test_killed
 test_drop
 # Removing an mdev takes its group out of the container, and QEMU, which is about
 # to do the same, complains: of any mdev's.
 expect "QEMU says nothing else" "" "$(grep -v -E \
-	'UNMAP_DMA failed|vfio_dma_unmap|error disconnecting group' "$logs/$test-a.qemu")"
+	'UNMAP_DMA failed|vfio_dma_unmap|error disconnecting group|Unrecoverable error' \
+	"$logs/$test-a.qemu")"
 check "nothing in the log" log_clean
 ktap_plan_at_end
 ktap_finished
