@@ -6,7 +6,7 @@
 share=$run/share
 # One CPU: with two, an emulated kernel at times oopses in its own code.
 SMP=1
-limit=${TIMEOUT:-1200}
+limit=${TIMEOUT:-1800}
 parameters=vm=host
 
 list_tests()
@@ -43,5 +43,6 @@ finished()
 	[ -e "$run/failed" ] || grep -q '^not ok' "$run/output" || return 0
 	mkdir -p "$logs"
 	cp -r "$run/console" "$run/output" "$share"/logs "$logs/"
-	echo "# the logs of all guests are in $logs"
+	echo "# the logs of all guests are in $logs, their ends here:"
+	(cd "$logs/logs" && tail -n 15 ./*) | sed 's/^/# /'
 }
