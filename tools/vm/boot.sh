@@ -48,7 +48,7 @@ reaches_user_space()
 start_guest()
 {
 	local kernel=$1 initramfs=$2 limit=$3 accel=tcg,thread=multi cpu=max
-	local job=stdio,id=job,logfile=$run/output input=/dev/null
+	local job=stdio,id=job,logfile=$run/output input=/dev/null watcher
 
 	if [ "${ACCEL:-$(find_accel "$kernel")}" = kvm ]; then
 		accel=kvm cpu=host
@@ -74,8 +74,10 @@ start_guest()
 		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
 		<$input 7>&- 9>&- &
 	qemu_pid=$!
-	[ "$limit" -eq 0 ] || reaches_user_space $qemu_pid &
+	[ "$limit" -eq 0 ] || reaches_user_space $qemu_pid 9>&- >/dev/null &
+	watcher=$!
 	wait $qemu_pid || true
+	kill $watcher 2>/dev/null || true
 	qemu_pid=
 	exec 9>&-
 }

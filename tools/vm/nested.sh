@@ -6,7 +6,7 @@
 share=$run/share
 # One CPU: with two, an emulated kernel at times oopses in its own code.
 SMP=1
-limit=${TIMEOUT:-1800}
+limit=${TIMEOUT:-2700}
 parameters=vm=host
 
 list_tests()
@@ -44,5 +44,5 @@ finished()
 	mkdir -p "$logs"
 	cp -r "$run/console" "$run/output" "$share"/logs "$logs/"
 	echo "# the logs of all guests are in $logs, their ends here:"
-	(cd "$logs/logs" && tail -n 15 ./*) | sed 's/^/# /'
+	find "$logs/logs" -type f -exec tail -v -n 15 {} + | sed 's/^/# /'
 }

@@ -42,7 +42,7 @@ died()
 {
 	local running
 
-	running=$(sed -n "s/^# $label: //p" "$run/output" | tail -n 1)
+	running=$(sed -n "s/^# $label: //p" "$run/output" | tail -n 1) || :
 	complaints | not_ok "${running:-boot}"
 	if [ -n "$running" ]; then
 		sed -i "0,/^$running\$/d" "$1"
@@ -62,15 +62,17 @@ done
 list_tests >"$run/tests" || { echo "ok - $label: no $tests # SKIP"; exit; }
 
 prepare
+end=$((SECONDS + limit))
 while [ -s "$run/tests" ]; do
 	lock_builds
 	pack "$kernel" "exec /run-tests '$label' $(tr '\n' ' ' <"$run/tests")" \
 		"$run/initramfs" "$selftests"
 	unlock_builds
 	status=0
-	boot "$kernel" "$run/initramfs" "$limit" 2>&1 || status=$?
+	boot "$kernel" "$run/initramfs" $((end - SECONDS)) 2>&1 || status=$?
 	if [ $status -eq 125 ]; then
 		died "$run/tests"
+		[ $((end - SECONDS)) -gt 60 ] || break
 		continue
 	fi
 	complaints >"$run/log"
