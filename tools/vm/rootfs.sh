@@ -19,8 +19,14 @@ key()
 
 	cat "$0"
 	for package in "${packages[@]}"; do
-		deb_field "$package" Version
+		deb_field "$package" Version || :
 	done
+}
+
+# How this machine's apt reaches its archives
+proxies()
+{
+	apt-config dump | grep -E '^Acquire::https?::Proxy' || :
 }
 
 # pack FOLDER: run again as who seems to be root, so that the owners are right.
@@ -38,7 +44,9 @@ make_image()
 	trap 'exit 130' INT TERM
 
 	say "making a root filesystem: ${packages[*]}"
-	quietly mmdebstrap --variant=minbase --format=tar --include="$(IFS=,; echo "${packages[*]}")" \
+	proxies >"$tmp/apt.conf" &&
+		quietly as_root mmdebstrap --variant=minbase --format=tar \
+		--aptopt="$tmp/apt.conf" --include="$(IFS=,; echo "${packages[*]}")" \
 		--aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -59,6 +67,12 @@ mkdir -p "$folder"
 exec 8>"$cache/fetch.lock"
 flock 8
 image=$folder/$(key | sha1sum | cut -c 1-12)
-[ -e "$image" ] || make_image "$image" || die "cannot make it"
-find "$folder" -mindepth 1 ! -path "$image" -delete
+if [ ! -e "$image" ] && ! make_image "$image"; then
+	# Without a network, one of before will do.
+	image=$(find "$folder" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+	[ "$image" ] || die "cannot make it"
+	say "using the root filesystem of before"
+fi
+touch "$image"
+find "$folder" -type f -mtime +7 -delete
 echo "$image"
