@@ -131,6 +131,7 @@ log_mark()
 # warnings, oopses, and whatever of ours is above the level of information.
 log_dirty()
 {
+	dmesg | grep -q "${mark:?}" || echo "the log has lost its beginning"
 	dmesg -r | sed -n "/$mark/,\$p" | awk '
 		{ level = substr($1, 2) + 0 }
 		/WARNING:|BUG:|Oops|Call Trace|general protection/ { print; next }
