@@ -22,7 +22,7 @@ if [ ! -e $guest_initrd ]; then
 		xargs cp -L --parents -t $guests/tree
 	(cat /share/initramfs; cd $guests/tree && find . | cpio --quiet -o -H newc) \
 		>$guest_initrd
-	cp /share/kernel $guests/kernel
+	install -m 644 /share/kernel $guests/kernel
 fi
 
 accel=tcg cpu=max
@@ -50,22 +50,24 @@ guest_open()
 # interrupts through VFIO, which needs an IOMMU there.
 guest_boot()
 {
-	local name=$1
+	local name=$1 console=$logs/$test-$1.console
 	shift
 
 	guest_open "$name"
+	touch "$console"
+	chmod 666 "$console"
 	$as_user qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 -m 256 \
 		-nodefaults -display none -no-reboot -device intel-iommu,caching-mode=on \
 		-kernel $guests/kernel -initrd $guest_initrd -append "$guest_parameters" \
-		-chardev "file,id=console,path=$logs/$test-$name.console,append=on" \
+		-chardev "file,id=console,path=$console,append=on" \
 		-serial chardev:console \
 		-chardev "pipe,id=job,path=$guests/$name.job" -serial chardev:job \
 		-chardev "pipe,id=qmp,path=$guests/$name.qmp" -mon chardev=qmp,mode=control \
-		"$@" >"$logs/$test-$name.qemu" 2>&1 &
+		"$@" >>"$logs/$test-$name.qemu" 2>&1 &
 	qemus="$qemus $!"
 }
 
-# The next test begins with nothing in use, however this one ends.
+# Tests begin with nothing in use, however the one before ended.
 qemus=
 cleanup()
 {
@@ -73,6 +75,11 @@ cleanup()
 	[ -z "$qemus" ] || { kill -KILL $qemus; wait $qemus; } 2>/dev/null
 }
 trap cleanup EXIT
+pkill -KILL qemu-system
+while pgrep qemu-system >/dev/null; do
+	usleep 10000
+done
+rm -rf /etc/mdevctl.d/ca*
 
 # guest_ready NAME: it has booted.
 guest_ready()
@@ -199,6 +206,12 @@ guest_line()
 ktap_plan_at_end()
 {
 	ktap_set_plan $((KTAP_CNT_PASS + KTAP_CNT_FAIL + KTAP_CNT_SKIP))
+}
+
+# Nor do the guests' kernels have anything to complain of.
+guests_are_clean()
+{
+	! grep -h -E -f /complaints "$logs/$test"-*.console | sed 's/^/# /' | grep .
 }
 
 # must DESCRIPTION COMMAND...: one result, without which the others mean nothing.

@@ -79,6 +79,7 @@ test_auto()
 {
 	define_with label accelerator irqs 16 max_events 7
 	mdevctl modify -u "$id" --auto
+	check "start what is to start by itself" mdevctl start -u "$id"
 	log_mark
 	driver=$bus/$parent/driver
 	folder=$(readlink -f "$driver")
@@ -88,7 +89,7 @@ test_auto()
 	check "binding brings the device back" wait_until [ -e "$capi/max_events" ]
 	check "with its attributes" wait_until attributes_are "accelerator 16 7 "
 
-	capi_load adapters=2
+	check "the modules are loaded again" capi_load adapters=2
 	check "so does loading the modules" \
 		wait_until attributes_are "accelerator 16 7 "
 	check "coming back leaves no trace in the log" log_clean
@@ -99,7 +100,7 @@ test_auto()
 
 ktap_print_header
 capi_load adapters=2 || exit
-ktap_set_plan 32
+ktap_set_plan 34
 parent=$(parents | head -n 1)
 test_types
 test_define
