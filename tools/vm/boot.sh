@@ -6,6 +6,9 @@
 # What this guest gets besides: QEMU's arguments, the kernel's parameters.
 qemu_arguments=(-m 1024)
 parameters=
+# The log has room for all that a thousand devices say.
+kernel_parameters="console=ttyS0 printk.devkmsg=on log_buf_len=4M"
+kernel_parameters+=" mitigations=off panic=-1 oops=panic"
 qemu_pid=
 run=$(mktemp -d)
 trap '[ -z "$qemu_pid" ] || kill "$qemu_pid"; rm -rf "$run"' EXIT
@@ -70,7 +73,7 @@ start_guest()
 		-smp "${SMP:-1}" -nodefaults -display none -no-reboot \
 		"${qemu_arguments[@]}" \
 		-kernel "$kernel/boot/kernel" -initrd "$initramfs" \
-		-append "console=ttyS0 printk.devkmsg=on mitigations=off panic=-1 oops=panic $parameters" \
+		-append "$kernel_parameters $parameters" \
 		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
 		<$input 7>&- 9>&- &
 	qemu_pid=$!
