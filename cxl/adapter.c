@@ -29,6 +29,7 @@ static void adapter_release(struct device *dev)
 	struct cxl_adapter *adapter = to_cxl_adapter(dev);
 
 	ida_free(&adapter_ids, adapter->num);
+	mutex_destroy(&adapter->recovery);
 	mutex_destroy(&adapter->mutex);
 	kfree(adapter);
 }
@@ -38,6 +39,8 @@ static void afu_release(struct device *dev)
 	struct cxl_afu *afu = to_cxl_afu(dev);
 
 	ida_destroy(&afu->pes);
+	mutex_destroy(&afu->mode_mutex);
+	put_device(&afu->adapter->dev);
 	kfree(afu);
 }
 
@@ -55,7 +58,9 @@ static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
 		kfree(adapter);
 		return ERR_PTR(rc);
 	}
+	mutex_init(&adapter->recovery);
 	mutex_init(&adapter->mutex);
+	spin_lock_init(&adapter->starts);
 	INIT_LIST_HEAD(&adapter->afus);
 	INIT_LIST_HEAD(&adapter->contexts);
 	adapter->link_up = true;
@@ -64,6 +69,7 @@ static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
 	device_initialize(&adapter->dev);
 	adapter->dev.parent = &pdev->dev;
 	adapter->dev.class = &capi_class;
+	adapter->dev.groups = capi_adapter_groups;
 	adapter->dev.release = adapter_release;
 	return adapter;
 }
@@ -71,6 +77,7 @@ static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
 /**
  * capi_adapter_register() - bring an adapter
  * @pdev: its PCI function, held by the backend until capi_adapter_unregister()
+ * @desc: what it is; copied
  * @ops: what the backend does
  * @priv: kept for the backend, see capi_adapter_priv()
  *
@@ -81,6 +88,7 @@ static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
  * Return: the adapter, or an ERR_PTR.
  */
 struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
+					  const struct capi_adapter_desc *desc,
 					  const struct capi_backend_ops *ops,
 					  void *priv)
 {
@@ -88,14 +96,17 @@ struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
 	int rc;
 
 	if (!ops->attach || !ops->detach || !ops->mmio_read ||
-	    !ops->mmio_write)
+	    !ops->mmio_write || !ops->afu_reset)
 		return ERR_PTR(-EINVAL);
 
 	adapter = adapter_alloc(pdev);
 	if (IS_ERR(adapter))
 		return adapter;
+	adapter->desc = *desc;
 	adapter->ops = ops;
 	adapter->priv = priv;
+	adapter->perst_loads = true;
+	adapter->perst_user = desc->user_image;
 
 	rc = dev_set_name(&adapter->dev, "card%d", adapter->num);
 	if (!rc)
@@ -112,16 +123,29 @@ struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
 }
 EXPORT_SYMBOL_GPL(capi_adapter_register);
 
+/* The area ends with the problem state areas of all contexts. */
+static bool area_ok(const struct capi_afu_desc *desc)
+{
+	if (!desc->area_size)
+		return true;
+	return PAGE_ALIGNED(desc->area_size) && PAGE_ALIGNED(desc->pp_offset) &&
+	       desc->pp_offset <= desc->area_size &&
+	       desc->contexts <= div64_u64(desc->area_size - desc->pp_offset,
+					   desc->psa_size);
+}
+
 static bool desc_ok(const struct capi_afu_desc *desc)
 {
-	return desc->kind && desc->description &&
+	return desc->kind && desc->description && desc->modes &&
+	       !(desc->modes & ~(CXL_MODE_DEDICATED | CXL_MODE_DIRECTED)) &&
 	       desc->contexts && desc->contexts <= CAPI_MAX_CONTEXTS &&
 	       desc->irqs <= desc->irqs_max &&
 	       desc->irqs_max <= CAPI_MAX_IRQS &&
 	       desc->psa_size >= PAGE_SIZE && is_power_of_2(desc->psa_size) &&
 	       PAGE_ALIGNED(desc->map_offset) && PAGE_ALIGNED(desc->map_size) &&
 	       desc->map_offset <= desc->psa_size &&
-	       desc->map_size <= desc->psa_size - desc->map_offset;
+	       desc->map_size <= desc->psa_size - desc->map_offset &&
+	       area_ok(desc);
 }
 
 /* What is offered as one kind must be alike in all that a user can see. */
@@ -130,17 +154,22 @@ static bool fits(struct cxl_adapter *adapter, const struct capi_afu_desc *desc)
 	const struct capi_afu_desc *other;
 	struct cxl_afu *afu;
 
-	if (desc->map_size && !adapter->ops->psa_pfn)
+	if ((desc->map_size && !adapter->ops->psa_pfn) ||
+	    (desc->area_size && !adapter->ops->area_pfn) ||
+	    (desc->err_size && !adapter->ops->err_read))
 		return false;
 	list_for_each_entry(afu, &adapter->afus, node) {
-		other = afu->desc;
+		other = &afu->desc;
 		if (other->vendor == desc->vendor &&
 		    other->device == desc->device &&
 		    (other->irqs != desc->irqs ||
 		     other->irqs_max != desc->irqs_max ||
 		     other->psa_size != desc->psa_size ||
 		     other->map_offset != desc->map_offset ||
-		     other->map_size != desc->map_size))
+		     other->map_size != desc->map_size ||
+		     other->modes != desc->modes ||
+		     other->pp_offset != desc->pp_offset ||
+		     other->err_size != desc->err_size))
 			return false;
 	}
 	return true;
@@ -150,7 +179,7 @@ static bool fits(struct cxl_adapter *adapter, const struct capi_afu_desc *desc)
  * capi_afu_add() - bring an AFU of an adapter
  * @adapter: the adapter
  * @pdev: the AFU's PCI function, held by the backend as the adapter's is
- * @desc: what it is; must stay as long as the adapter
+ * @desc: what it is; copied, but not the strings
  * @priv: kept for the backend, see capi_afu_priv()
  *
  * Context: process, may sleep.
@@ -169,18 +198,24 @@ struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 	afu = kzalloc(sizeof(*afu), GFP_KERNEL);
 	if (!afu)
 		return ERR_PTR(-ENOMEM);
+	get_device(&adapter->dev);
 	afu->adapter = adapter;
+	afu->index = adapter->nr_afus;
 	afu->pdev = pdev;
-	afu->desc = desc;
+	afu->desc = *desc;
 	afu->priv = priv;
+	afu->irqs_max = desc->irqs_max;
+	afu->mode = desc->modes & CXL_MODE_DIRECTED ?: CXL_MODE_DEDICATED;
+	mutex_init(&afu->mode_mutex);
 	ida_init(&afu->pes);
 
 	device_initialize(&afu->dev);
 	afu->dev.parent = &adapter->dev;
 	afu->dev.class = &capi_class;
+	afu->dev.groups = capi_afu_groups;
 	afu->dev.release = afu_release;
 	rc = dev_set_name(&afu->dev, "afu%d.%u", adapter->num,
-			  adapter->nr_afus);
+			  afu->index);
 	if (!rc)
 		rc = device_add(&afu->dev);
 	if (rc) {
@@ -207,7 +242,7 @@ EXPORT_SYMBOL_GPL(capi_afu_add);
  *
  * Context: process, may sleep.
  */
-void capi_adapter_set_link(struct cxl_adapter *adapter, bool up)
+pci_ers_result_t capi_adapter_set_link(struct cxl_adapter *adapter, bool up)
 {
 	struct cxl_context *ctx;
 
@@ -219,6 +254,7 @@ void capi_adapter_set_link(struct cxl_adapter *adapter, bool up)
 		dev_info(&adapter->dev, "link %s\n", up ? "up" : "down");
 	}
 	mutex_unlock(&adapter->mutex);
+	return PCI_ERS_RESULT_RECOVERED;
 }
 EXPORT_SYMBOL_GPL(capi_adapter_set_link);
 
@@ -309,12 +345,12 @@ EXPORT_SYMBOL_GPL(capi_pci_to_adapter);
  * @dev: the function
  *
  * Context: process, may sleep.
- * Return: the AFU, or NULL if @dev is not the function of one.
+ * Return: the AFU, or ERR_PTR(-ENODEV) if @dev is not the function of one.
  */
 struct cxl_afu *cxl_pci_to_afu(struct pci_dev *dev)
 {
 	struct cxl_adapter *adapter;
-	struct cxl_afu *afu, *found = NULL;
+	struct cxl_afu *afu, *found = ERR_PTR(-ENODEV);
 
 	mutex_lock(&adapters_mutex);
 	list_for_each_entry(adapter, &adapters, node)
@@ -377,7 +413,7 @@ EXPORT_SYMBOL_GPL(capi_afu_priv);
  */
 const struct capi_afu_desc *capi_afu_desc(struct cxl_afu *afu)
 {
-	return afu->desc;
+	return &afu->desc;
 }
 EXPORT_SYMBOL_GPL(capi_afu_desc);
 
@@ -393,6 +429,19 @@ const char *capi_afu_name(struct cxl_afu *afu)
 }
 EXPORT_SYMBOL_GPL(capi_afu_name);
 
+/* How many contexts the AFU serves at once in the mode it is in */
+unsigned int capi_afu_capacity(struct cxl_afu *afu)
+{
+	switch (READ_ONCE(afu->mode)) {
+	case CXL_MODE_DIRECTED:
+		return afu->desc.contexts;
+	case CXL_MODE_DEDICATED:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 /**
  * capi_afu_free_contexts() - how many contexts of an AFU are not taken
  * @afu: the AFU
@@ -401,6 +450,8 @@ EXPORT_SYMBOL_GPL(capi_afu_name);
  */
 unsigned int capi_afu_free_contexts(struct cxl_afu *afu)
 {
-	return afu->desc->contexts - atomic_read(&afu->used);
+	int free = capi_afu_capacity(afu) - atomic_read(&afu->used);
+
+	return max(free, 0);
 }
 EXPORT_SYMBOL_GPL(capi_afu_free_contexts);

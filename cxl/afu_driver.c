@@ -87,7 +87,7 @@ EXPORT_SYMBOL_GPL(capi_afu_driver_unregister);
 /* Caller holds ctx->mutex. An AFU that nobody claims needs no driver. */
 int capi_afu_driver_attach(struct cxl_context *ctx)
 {
-	const struct capi_afu_desc *desc = ctx->afu->desc;
+	const struct capi_afu_desc *desc = &ctx->afu->desc;
 	struct capi_afu_driver *drv;
 	int rc;
 

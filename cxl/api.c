@@ -19,8 +19,8 @@ struct cxl_context *cxl_dev_context_init(struct pci_dev *dev)
 {
 	struct cxl_afu *afu = cxl_pci_to_afu(dev);
 
-	if (!afu)
-		return ERR_PTR(-ENODEV);
+	if (IS_ERR(afu))
+		return ERR_CAST(afu);
 	return capi_context_create(afu, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(cxl_dev_context_init);

@@ -55,7 +55,7 @@ static struct cxl_context *context_alloc(struct cxl_afu *afu)
 	kref_init(&ctx->kref);
 	mutex_init(&ctx->mutex);
 	ctx->afu = afu;
-	ctx->irqs = afu->desc->irqs;
+	ctx->irqs = afu->desc.irqs;
 	ctx->state = CAPI_CONTEXT_OPENED;
 	capi_events_init(ctx);
 	return ctx;
@@ -87,7 +87,7 @@ struct cxl_context *capi_context_create(struct cxl_afu *afu,
 	ctx->user = user;
 	ctx->user_priv = priv;
 
-	rc = ida_alloc_max(&afu->pes, afu->desc->contexts - 1, GFP_KERNEL);
+	rc = ida_alloc_max(&afu->pes, afu->desc.contexts - 1, GFP_KERNEL);
 	if (rc < 0)
 		goto err_put;
 	ctx->pe = rc;
@@ -413,7 +413,7 @@ EXPORT_SYMBOL_GPL(capi_context_state_name);
  */
 int capi_context_set_irqs(struct cxl_context *ctx, unsigned int irqs)
 {
-	const struct capi_afu_desc *desc = ctx->afu->desc;
+	const struct capi_afu_desc *desc = &ctx->afu->desc;
 	int rc = 0;
 
 	if (irqs < desc->irqs || irqs > desc->irqs_max)

@@ -4,15 +4,18 @@
  *
  * Lock order, outermost first:
  *
+ *	afu->mode_mutex		an AFU's mode and nodes
+ *	adapter->recovery	link changes and resets; AFU drivers' handlers
  *	adapter->mutex		contexts of an adapter, gone and link
  *	ctx->mutex		state, opening, AFU driver
+ *	adapter->starts		how much of the adapter is in use; a spinlock
  *	ctx->psa.sem		may the problem state area be reached
  *	ctx->events.turn	who delivers or throws away events
  *	ctx->events.lock	what is pending; a spinlock, interrupts off
  *
- * The locks of a context's user come between the first two: its link and
- * revoke callbacks run under adapter->mutex, and it calls what takes
- * ctx->mutex with its own locks held.
+ * The locks of a context's user come between adapter->mutex and ctx->mutex: its
+ * link and revoke callbacks run under the first, and it calls what takes the
+ * other with its own locks held.
  */
 #ifndef _CAPI_CORE_H
 #define _CAPI_CORE_H
@@ -34,31 +37,65 @@
  * @dev: /sys/class/cxl/cardN
  * @num: N
  * @pdev: its PCI function, held by the backend
+ * @desc: what it is
  * @ops: what its backend does
  * @priv: the backend's
  * @node: in the list of all adapters, under its lock
  * @afus: its AFUs; does not change once the PCI function is visible to drivers
  * @nr_afus: how many
- * @mutex: covers @contexts, @gone and @link_up
+ * @domain: the AFU interrupts that kernel drivers handle
+ * @perst_loads: a reset loads an image, which @perst_user chooses
+ * @perst_user: it is the user's
+ * @perst_same: whoever wrote the image says that it is still the same
+ * @recovery: held while the link changes or the adapter is reset; AFU drivers'
+ *	error handlers run under it
+ * @mutex: covers the next three fields, and the modes of its AFUs
  * @contexts: all contexts of all its AFUs
  * @gone: is being removed: no context is created or opened any more
  * @link_up: its link works
+ * @starts: covers the fields that follow
+ * @started: how many contexts are started
+ * @irqs_used: how many interrupts the contexts have
+ * @locked: is being reset: no context starts
  */
 struct cxl_adapter {
 	struct device dev;
 	int num;
 	struct pci_dev *pdev;
+	struct capi_adapter_desc desc;
 	const struct capi_backend_ops *ops;
 	void *priv;
 	struct list_head node;
 	struct list_head afus;
 	unsigned int nr_afus;
+	struct irq_domain *domain;
+	bool perst_loads;
+	bool perst_user;
+	bool perst_same;
 
-	struct mutex mutex; /* contexts, gone, link_up */
+	struct mutex recovery; /* link changes and resets */
+	struct mutex mutex; /* contexts, gone, link_up, AFUs' modes */
 	struct list_head contexts;
 	bool gone;
 	bool link_up;
+
+	spinlock_t starts; /* started, irqs_used, locked */
+	unsigned int started;
+	unsigned int irqs_used;
+	bool locked;
 };
+
+/* Which addresses are translated when a context starts */
+enum capi_prefault {
+	CAPI_PREFAULT_NONE,
+	CAPI_PREFAULT_WED,
+	CAPI_PREFAULT_ALL,
+};
+
+/* Master and slave; or dedicated alone */
+#define CAPI_NODES_PER_AFU	2
+
+struct capi_node;
 
 /**
  * struct cxl_afu - an AFU of a card
@@ -66,8 +103,17 @@ struct cxl_adapter {
  * @adapter: the card
  * @node: in the card's list
  * @pdev: its PCI function, held by the backend
+ * @index: which of the card's it is
  * @desc: what it is
  * @priv: the backend's
+ * @irqs_max: how many interrupts the administrator lets a context have
+ * @prefault: which addresses the administrator wants translated at the start
+ * @mode: CXL_MODE_DEDICATED, CXL_MODE_DIRECTED or 0, under adapter->mutex
+ * @mode_mutex: held while the mode changes
+ * @nodes: what is in /dev/cxl for it, under @mode_mutex
+ * @config: its configuration record in sysfs
+ * @default_ctx: what cxl_get_context() gives; changes by cmpxchg() and xchg()
+ * @area_maps: mappings of the whole area there are
  * @pes: process elements in use
  * @used: how many
  * @debugfs: its directory
@@ -77,8 +123,18 @@ struct cxl_afu {
 	struct cxl_adapter *adapter;
 	struct list_head node;
 	struct pci_dev *pdev;
-	const struct capi_afu_desc *desc;
+	unsigned int index;
+	struct capi_afu_desc desc;
 	void *priv;
+	unsigned int irqs_max;
+	enum capi_prefault prefault;
+
+	unsigned int mode;
+	struct mutex mode_mutex; /* nodes, changes of mode */
+	struct capi_node *nodes[CAPI_NODES_PER_AFU];
+	struct kobject *config;
+	struct cxl_context *default_ctx;
+	atomic_t area_maps;
 	struct ida pes;
 	atomic_t used;
 	struct dentry *debugfs;
@@ -148,13 +204,14 @@ struct capi_events {
 /**
  * struct capi_psa - how a context's problem state area is reached
  * @inode: of its own, so that its mappings can be removed without touching
- *	others'
+ *	others'; NULL once the context is cut off its backend
  * @ones: a page of ones, seen by mappings while the area cannot be reached;
- *	NULL where they fault then
+ *	NULL where they fault then. Once there, it stays.
  * @sem: read by every access, written to change the fields below and the
  *	context's link_up
  * @live: the context is started
  * @allowed: the context's user lets it be mapped
+ * @kernel_maps: how many mappings the kernel has, which never fault
  */
 struct capi_psa {
 	struct inode *inode;
@@ -162,12 +219,13 @@ struct capi_psa {
 	struct rw_semaphore sem;
 	bool live;
 	bool allowed;
+	atomic_t kernel_maps;
 };
 
 /**
  * struct cxl_context - one user of an AFU
  * @kref: readers and mappings hold the memory
- * @afu: its AFU; not to be touched after cxl_release_context()
+ * @afu: its AFU, held; nothing of its backend is to be touched once @severed
  * @pe: process element
  * @user: for whom it exists, or NULL
  * @user_priv: the user's
@@ -175,14 +233,23 @@ struct capi_psa {
  * @backend_priv: the backend's
  * @node: in the adapter's list, under adapter->mutex
  * @debugfs: its directory
- * @mutex: covers the next five fields
+ * @mutex: covers the next fields, up to @driver
  * @state: written under events.lock as well, so that either suffices to read
  * @open: between capi_context_open() and capi_context_close()
  * @gone: its adapter is
+ * @severed: cut off its backend; see capi_context_sever()
+ * @master: reaches the whole area of its AFU
+ * @has_file: a file of the cxl user ABI stands for it
  * @irqs: how many AFU interrupts it has; changes while it is not started
+ * @irqs_taken: how many of the adapter's interrupts are counted for it
+ * @irqs_kept: cxl_allocate_afu_irqs() took them: they stay when it is stopped
+ * @mm: whose addresses the AFU uses while it is started, by mmgrab(); NULL for
+ *	the kernel's or those of @user
  * @driver: the AFU driver attached
  * @driver_node: in @driver's list, under the lock of all AFU drivers
  * @link_up: written under psa.sem and events.lock
+ * @reader: what @has_file's file reads through
+ * @virqs: Linux interrupts by AFU interrupt; see irq.c
  * @events: its events
  * @psa: its problem state area
  */
@@ -197,15 +264,23 @@ struct cxl_context {
 	struct list_head node;
 	struct dentry *debugfs;
 
-	struct mutex mutex; /* state, open, gone, irqs, driver */
+	struct mutex mutex; /* up to driver */
 	enum capi_context_state state;
 	bool open;
 	bool gone;
+	bool severed;
+	bool master;
+	bool has_file;
 	unsigned int irqs;
+	unsigned int irqs_taken;
+	bool irqs_kept;
+	struct mm_struct *mm;
 	struct capi_afu_driver *driver;
 	struct list_head driver_node;
 
 	bool link_up;
+	struct capi_event_reader *reader;
+	struct capi_virqs *virqs;
 	struct capi_events events;
 	struct capi_psa psa;
 };
@@ -255,7 +330,15 @@ void capi_debugfs_add_afu(struct cxl_afu *afu);
 void capi_debugfs_add_context(struct cxl_context *ctx);
 
 /* adapter.c */
+unsigned int capi_afu_capacity(struct cxl_afu *afu);
 int capi_adapter_init(void);
 void capi_adapter_exit(void);
+
+/* sysfs.c */
+extern const struct attribute_group *capi_adapter_groups[];
+extern const struct attribute_group *capi_afu_groups[];
+extern const struct attribute_group *capi_master_groups[];
+int capi_sysfs_add_config(struct cxl_afu *afu);
+void capi_sysfs_remove_config(struct cxl_afu *afu);
 
 #endif /* _CAPI_CORE_H */

@@ -44,7 +44,7 @@ int capi_psa_init(struct cxl_context *ctx)
 
 	init_rwsem(&psa->sem);
 	psa->allowed = true;
-	if (ctx->user && ctx->user->mmap_ones && ctx->afu->desc->map_size) {
+	if (ctx->user && ctx->user->mmap_ones && ctx->afu->desc.map_size) {
 		psa->ones = alloc_page(GFP_KERNEL);
 		if (!psa->ones)
 			return -ENOMEM;
@@ -113,10 +113,27 @@ void capi_psa_allow(struct cxl_context *ctx, bool allow)
 }
 EXPORT_SYMBOL_GPL(capi_psa_allow);
 
+/**
+ * capi_psa_pinned() - can it be reached where capi_psa_zap() does not help?
+ * @ctx: the context
+ *
+ * The kernel's mappings never fault, and those of the AFU's whole area are not
+ * removed with the context's.
+ *
+ * Context: any.
+ * Return: true while there is such a mapping.
+ */
+bool capi_psa_pinned(struct cxl_context *ctx)
+{
+	return atomic_read(&ctx->psa.kernel_maps) ||
+	       atomic_read(&ctx->afu->area_maps);
+}
+EXPORT_SYMBOL_GPL(capi_psa_pinned);
+
 static int check_access(struct cxl_context *ctx, u64 off, unsigned int width)
 {
 	if ((width != 4 && width != 8) || !IS_ALIGNED(off, width) ||
-	    off >= ctx->afu->desc->psa_size)
+	    off >= ctx->afu->desc.psa_size)
 		return -EINVAL;
 	if (!ctx->psa.live || !READ_ONCE(ctx->link_up))
 		return -EIO;
@@ -279,7 +296,7 @@ static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped)
 int capi_psa_mmap(struct cxl_context *ctx, struct vm_area_struct *vma,
 		  u64 offset)
 {
-	const struct capi_afu_desc *desc = ctx->afu->desc;
+	const struct capi_afu_desc *desc = &ctx->afu->desc;
 	u64 size = vma->vm_end - vma->vm_start;
 	struct file *file;
 

@@ -65,6 +65,19 @@ static int sim_psa_pfn(struct cxl_context *ctx, unsigned long page,
 	return ops->pfn(capi_context_backend_priv(ctx), page, pfn);
 }
 
+static int sim_afu_reset(struct cxl_afu *afu)
+{
+	return 0;
+}
+
+static const struct capi_adapter_desc sim_adapter_desc = {
+	.caia_major = 1,
+	.psl_revision = 1,
+	.base_image = 1,
+	.user_image = true,
+	.timebase_synced = true,
+};
+
 static const struct capi_backend_ops sim_backend_ops = {
 	.owner = THIS_MODULE,
 	.context_init = sim_context_init,
@@ -75,6 +88,7 @@ static const struct capi_backend_ops sim_backend_ops = {
 	.mmio_read = sim_mmio_read,
 	.mmio_write = sim_mmio_write,
 	.psa_pfn = sim_psa_pfn,
+	.afu_reset = sim_afu_reset,
 };
 
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
@@ -165,6 +179,7 @@ static int register_adapter(struct sim_adapter *adapter)
 	unsigned int i;
 
 	adapter->capi = capi_adapter_register(adapter->pdevs[0],
+					      &sim_adapter_desc,
 					      &sim_backend_ops, adapter);
 	if (IS_ERR(adapter->capi))
 		return PTR_ERR(adapter->capi);

@@ -345,6 +345,7 @@ const struct sim_afu_ops sim_echo_ops = {
 		.description = "raises the events it is told to, for tests",
 		.vendor = CAPI_ECHO_VENDOR,
 		.device = CAPI_ECHO_DEVICE,
+		.modes = CXL_MODE_DEDICATED | CXL_MODE_DIRECTED,
 		.irqs = ECHO_IRQS,
 		.irqs_max = ECHO_IRQS_MAX,
 		.psa_size = 2 * PAGE_SIZE,

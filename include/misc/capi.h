@@ -38,12 +38,32 @@ struct vm_area_struct;
  * @wed: work element descriptor
  * @amr: authority mask register, for backends that have one
  * @task: whose addresses the AFU uses; NULL for those of the context's user
- *	or, where it has none, of the kernel
+ *	or, where it gives none, of the kernel
  */
 struct capi_work {
 	u64 wed;
 	u64 amr;
 	struct task_struct *task;
+};
+
+/**
+ * struct capi_adapter_desc - an adapter, as its backend describes it
+ * @caia_major: version of the architecture it implements
+ * @caia_minor: the same, behind the point
+ * @psl_revision: revision of its service layer
+ * @base_image: revision of the image in its flash
+ * @user_image: the user image is loaded, not the factory's
+ * @timebase_synced: its timebase follows that of the processor
+ * @tunneled_ops: it can do tunneled operations
+ */
+struct capi_adapter_desc {
+	unsigned int caia_major;
+	unsigned int caia_minor;
+	unsigned int psl_revision;
+	unsigned int base_image;
+	bool user_image;
+	bool timebase_synced;
+	bool tunneled_ops;
 };
 
 /**
@@ -61,12 +81,19 @@ struct capi_work {
  *	problem state area. @off is aligned to @width and lies within the area.
  * @mmio_write: store there
  * @psa_pfn: the page frame behind page @page of the problem state area, for
- *	mapping it to user space; -EINVAL where it may not be mapped. Optional:
- *	without it nothing can be mapped.
+ *	mapping it; -EINVAL where it may not be mapped. Optional: without it
+ *	nothing can be mapped.
+ * @area_pfn: the same for page @page of the whole area of the context's AFU,
+ *	which master contexts map. Optional.
+ * @afu_reset: reset the AFU: it forgets what it works for, and does nothing for
+ *	a context attached until it is detached and attached again
+ * @adapter_reset: reset the adapter; no context is attached. Optional.
+ * @err_read: copy @count bytes of the AFU's error buffer from @off, both within
+ *	struct capi_afu_desc.err_size; returns 0 or an error. Optional.
  *
- * All may sleep. Calls of all but the last three come one at a time for one
- * context; @mmio_read, @mmio_write and @psa_pfn come between @attach and
- * @detach, several at once.
+ * All may sleep. Calls that have a context come one at a time for it, except
+ * @mmio_read, @mmio_write, @psa_pfn and @area_pfn, which come between @attach
+ * and @detach, several at once.
  */
 struct capi_backend_ops {
 	struct module *owner;
@@ -80,6 +107,11 @@ struct capi_backend_ops {
 			   u64 value);
 	int (*psa_pfn)(struct cxl_context *ctx, unsigned long page,
 		       unsigned long *pfn);
+	int (*area_pfn)(struct cxl_context *ctx, unsigned long page,
+			unsigned long *pfn);
+	int (*afu_reset)(struct cxl_afu *afu);
+	int (*adapter_reset)(struct cxl_adapter *adapter);
+	int (*err_read)(struct cxl_afu *afu, char *buf, u64 off, size_t count);
 };
 
 /**
@@ -88,40 +120,51 @@ struct capi_backend_ops {
  * @description: one line for people
  * @vendor: PCI vendor id of the AFU's configuration record
  * @device: PCI device id of the AFU's configuration record
- * @contexts: how many contexts it serves at once
+ * @modes: CXL_MODE_DEDICATED, CXL_MODE_DIRECTED or both
+ * @contexts: how many contexts it serves at once in directed mode
  * @irqs: AFU interrupts that a context needs, and has unless it is given more
  * @irqs_max: how many a context can be given; at least @irqs
  * @psa_size: bytes of a context's problem state area; a power of two, whole
  *	pages
  * @map_offset: where the part that may be mapped to user space begins
  * @map_size: its size in bytes; 0 where nothing may be mapped
+ * @area_size: bytes of the whole area, which is for master contexts; whole
+ *	pages, 0 where there is none
+ * @pp_offset: where in it the problem state areas of the contexts begin, in the
+ *	order of their process elements
+ * @err_size: bytes of its error buffer; 0 where it has none
  *
  * Two AFUs are of one kind when vendor and device are equal. AFUs of one kind on
- * one adapter may differ in @contexts only.
+ * one adapter may differ in @contexts and @area_size only.
  */
 struct capi_afu_desc {
 	const char *kind;
 	const char *description;
 	u16 vendor;
 	u16 device;
+	unsigned int modes;
 	unsigned int contexts;
 	unsigned int irqs;
 	unsigned int irqs_max;
 	u64 psa_size;
 	u64 map_offset;
 	u64 map_size;
+	u64 area_size;
+	u64 pp_offset;
+	size_t err_size;
 };
 
-/* Interrupts that one context can have, and contexts that one AFU can have */
+/* Interrupts of one adapter, and contexts that one AFU can have */
 #define CAPI_MAX_IRQS		2037
 #define CAPI_MAX_CONTEXTS	0x1ff
 
 struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
+					  const struct capi_adapter_desc *desc,
 					  const struct capi_backend_ops *ops,
 					  void *priv);
 struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 			     const struct capi_afu_desc *desc, void *priv);
-void capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
+pci_ers_result_t capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
 void capi_adapter_gone(struct cxl_adapter *adapter);
 void capi_adapter_unregister(struct cxl_adapter *adapter);
 
@@ -156,6 +199,8 @@ unsigned int capi_afu_free_contexts(struct cxl_afu *afu);
  * @detach: the context is being closed. The AFU does not work for it any more,
  *	its events are thrown away (what was fetched is settled with
  *	-ECANCELED), and its ops are unset: no callback of theirs will run.
+ * @abi: names what its events look like to users, and its version; NULL where
+ *	they are for mediated devices only
  * @node: for the core
  * @contexts: for the core
  *
@@ -168,6 +213,7 @@ struct capi_afu_driver {
 	u16 device;
 	int (*attach)(struct cxl_context *ctx);
 	void (*detach)(struct cxl_context *ctx);
+	const char *abi;
 
 	struct list_head node;
 	struct list_head contexts;
@@ -190,7 +236,13 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv);
  *	still reach. Called once, after the context was stopped, its events were
  *	thrown away and its mappings removed. May sleep, must not wait for the
  *	consumer, and must not call cxl_release_context().
- *
+ * @dma_read: let the AFU read @len bytes of the consumer's memory at @addr into
+ *	@buf. Runs in a kernel thread, between capi_dma_begin() and
+ *	capi_dma_end(). May sleep.
+ * @dma_write: the opposite
+ * @dma_cmpxchg64: exchange the 8 bytes at @addr, which is a multiple of 8, with
+ *	@new if they are @old, at once as other processors see it; return what
+ *	was there in @old
  * @mmap_ones: while the problem state area cannot be reached, what is mapped of
  *	it reads all ones, as it does through capi_psa_read()'s users, and stores
  *	have no effect on the AFU; without it the access gives SIGBUS
@@ -202,6 +254,12 @@ struct capi_context_user {
 	void (*irq)(struct cxl_context *ctx, void *priv, unsigned int irq);
 	void (*link)(struct cxl_context *ctx, void *priv, bool up);
 	void (*revoke)(struct cxl_context *ctx, void *priv);
+	int (*dma_read)(struct cxl_context *ctx, void *priv, u64 addr,
+			void *buf, size_t len);
+	int (*dma_write)(struct cxl_context *ctx, void *priv, u64 addr,
+			 const void *buf, size_t len);
+	int (*dma_cmpxchg64)(struct cxl_context *ctx, void *priv, u64 addr,
+			     u64 *old, u64 new);
 	bool mmap_ones;
 };
 
@@ -230,6 +288,7 @@ int capi_context_set_irqs(struct cxl_context *ctx, unsigned int irqs);
 unsigned int capi_context_irqs(struct cxl_context *ctx);
 bool capi_context_link_ok(struct cxl_context *ctx);
 struct cxl_afu *capi_context_afu(struct cxl_context *ctx);
+bool capi_context_master(struct cxl_context *ctx);
 struct dentry *capi_context_debugfs(struct cxl_context *ctx);
 
 int capi_psa_read(struct cxl_context *ctx, u64 off, unsigned int width,
@@ -240,6 +299,18 @@ int capi_psa_mmap(struct cxl_context *ctx, struct vm_area_struct *vma,
 		  u64 offset);
 void capi_psa_zap(struct cxl_context *ctx);
 void capi_psa_allow(struct cxl_context *ctx, bool allow);
+bool capi_psa_pinned(struct cxl_context *ctx);
+
+/* What the AFU reads and writes: see cxl/dma.c */
+
+int capi_dma_begin(struct cxl_context *ctx);
+void capi_dma_end(struct cxl_context *ctx);
+int capi_dma_read(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
+		  u64 *bad);
+int capi_dma_write(struct cxl_context *ctx, u64 addr, const void *buf,
+		   size_t len, u64 *bad);
+int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
+		       u64 *bad);
 
 /* Events */
 
