@@ -16,20 +16,30 @@ static DEFINE_IDA(adapter_ids);
 
 int capi_adapter_init(void)
 {
-	return class_register(&capi_class);
+	int rc = capi_chardev_init(&capi_class);
+
+	if (rc)
+		return rc;
+	rc = class_register(&capi_class);
+	if (rc)
+		capi_chardev_exit();
+	return rc;
 }
 
 void capi_adapter_exit(void)
 {
 	class_unregister(&capi_class);
+	capi_chardev_exit();
 }
 
 static void adapter_release(struct device *dev)
 {
 	struct cxl_adapter *adapter = to_cxl_adapter(dev);
 
+	capi_irqs_remove_adapter(adapter);
 	ida_free(&adapter_ids, adapter->num);
 	mutex_destroy(&adapter->recovery);
+	mutex_destroy(&adapter->release);
 	mutex_destroy(&adapter->mutex);
 	kfree(adapter);
 }
@@ -47,18 +57,20 @@ static void afu_release(struct device *dev)
 static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
 {
 	struct cxl_adapter *adapter = kzalloc(sizeof(*adapter), GFP_KERNEL);
+	int rc;
 
 	if (!adapter)
 		return ERR_PTR(-ENOMEM);
 
-	adapter->num = ida_alloc(&adapter_ids, GFP_KERNEL);
-	if (adapter->num < 0) {
-		int rc = adapter->num;
-
-		kfree(adapter);
-		return ERR_PTR(rc);
-	}
+	rc = ida_alloc(&adapter_ids, GFP_KERNEL);
+	if (rc < 0)
+		goto err_free;
+	adapter->num = rc;
+	rc = capi_irqs_add_adapter(adapter);
+	if (rc)
+		goto err_num;
 	mutex_init(&adapter->recovery);
+	mutex_init(&adapter->release);
 	mutex_init(&adapter->mutex);
 	spin_lock_init(&adapter->starts);
 	INIT_LIST_HEAD(&adapter->afus);
@@ -72,6 +84,12 @@ static struct cxl_adapter *adapter_alloc(struct pci_dev *pdev)
 	adapter->dev.groups = capi_adapter_groups;
 	adapter->dev.release = adapter_release;
 	return adapter;
+
+err_num:
+	ida_free(&adapter_ids, adapter->num);
+err_free:
+	kfree(adapter);
+	return ERR_PTR(rc);
 }
 
 /**
@@ -218,45 +236,52 @@ struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 			  afu->index);
 	if (!rc)
 		rc = device_add(&afu->dev);
-	if (rc) {
-		put_device(&afu->dev);
-		return ERR_PTR(rc);
-	}
-
+	if (rc)
+		goto err_put;
 	capi_debugfs_add_afu(afu);
+	rc = capi_nodes_add(afu);
+	if (rc)
+		goto err_del;
+
 	mutex_lock(&adapters_mutex);
 	list_add_tail(&afu->node, &adapter->afus);
 	adapter->nr_afus++;
 	mutex_unlock(&adapters_mutex);
 	return afu;
+
+err_del:
+	debugfs_remove(afu->debugfs);
+	device_del(&afu->dev);
+err_put:
+	put_device(&afu->dev);
+	return ERR_PTR(rc);
 }
 EXPORT_SYMBOL_GPL(capi_afu_add);
 
-/**
- * capi_adapter_set_link() - the adapter's link went down or came back
- * @adapter: the adapter
- * @up: which
- *
- * While it is down, reads of events fail with -EIO, and nothing of a problem
- * state area can be reached.
- *
- * Context: process, may sleep.
- */
-pci_ers_result_t capi_adapter_set_link(struct cxl_adapter *adapter, bool up)
+/* What files stand for is cut off; whoever has one open may take his time. */
+static void sever_contexts(struct cxl_adapter *adapter, bool all)
 {
-	struct cxl_context *ctx;
+	struct cxl_context *ctx, *found;
 
-	mutex_lock(&adapter->mutex);
-	if (!adapter->gone && adapter->link_up != up) {
-		adapter->link_up = up;
-		list_for_each_entry(ctx, &adapter->contexts, node)
-			capi_context_set_link(ctx, up);
-		dev_info(&adapter->dev, "link %s\n", up ? "up" : "down");
-	}
-	mutex_unlock(&adapter->mutex);
-	return PCI_ERS_RESULT_RECOVERED;
+	mutex_lock(&adapter->release);
+	do {
+		found = NULL;
+		mutex_lock(&adapter->mutex);
+		list_for_each_entry(ctx, &adapter->contexts, node) {
+			if (all || ctx->has_file) {
+				found = ctx;
+				capi_context_get(ctx);
+				break;
+			}
+		}
+		mutex_unlock(&adapter->mutex);
+		if (found) {
+			capi_context_sever(found);
+			capi_context_put(found);
+		}
+	} while (found);
+	mutex_unlock(&adapter->release);
 }
-EXPORT_SYMBOL_GPL(capi_adapter_set_link);
 
 /**
  * capi_adapter_gone() - the adapter is there no longer, or soon will not be
@@ -264,7 +289,8 @@ EXPORT_SYMBOL_GPL(capi_adapter_set_link);
  *
  * Nothing of it can be opened from here on. Every context is stopped, its
  * events and mappings removed, its AFU driver detached, and its user told to
- * let go. Does not wait for consumers. Calling it again does nothing.
+ * let go; the backend is not called again for one that only a file stands for.
+ * Does not wait for consumers. Calling it again does nothing.
  *
  * Context: process, may sleep.
  */
@@ -285,17 +311,22 @@ void capi_adapter_gone(struct cxl_adapter *adapter)
 	if (was_gone)
 		return;
 
+	sever_contexts(adapter, false);
 	/* They are below the PCI function in sysfs: it may be deleted now. */
-	list_for_each_entry(afu, &adapter->afus, node)
+	list_for_each_entry(afu, &adapter->afus, node) {
+		capi_nodes_remove(afu);
 		device_del(&afu->dev);
+	}
 	device_del(&adapter->dev);
 }
 EXPORT_SYMBOL_GPL(capi_adapter_gone);
 
 /**
  * capi_adapter_unregister() - end of an adapter and its AFUs
- * @adapter: gone, and without contexts: the drivers of its PCI functions are
- *	unbound and have released them
+ * @adapter: the drivers of its PCI functions are unbound and have released
+ *	their contexts
+ *
+ * When it returns, the backend is not called again.
  *
  * Context: process, may sleep.
  */
@@ -303,8 +334,12 @@ void capi_adapter_unregister(struct cxl_adapter *adapter)
 {
 	struct cxl_afu *afu, *next;
 
-	WARN_ON(!list_empty(&adapter->contexts));
 	capi_adapter_gone(adapter);
+	list_for_each_entry(afu, &adapter->afus, node)
+		capi_default_context_drop(afu);
+	if (!list_empty(&adapter->contexts))
+		dev_warn(&adapter->dev, "a driver has left contexts behind\n");
+	sever_contexts(adapter, true);
 
 	mutex_lock(&adapters_mutex);
 	list_del(&adapter->node);

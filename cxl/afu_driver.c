@@ -84,23 +84,43 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv)
 }
 EXPORT_SYMBOL_GPL(capi_afu_driver_unregister);
 
-/* Caller holds ctx->mutex. An AFU that nobody claims needs no driver. */
-int capi_afu_driver_attach(struct cxl_context *ctx)
+static int choose_driver(struct cxl_context *ctx, const char *abi)
 {
 	const struct capi_afu_desc *desc = &ctx->afu->desc;
+	struct capi_afu_driver *drv;
+	int rc = 0;
+
+	mutex_lock(&drivers_mutex);
+	drv = find_driver(desc->vendor, desc->device);
+	if (drv && abi && (!drv->abi || strcmp(drv->abi, abi))) {
+		rc = -EPROTONOSUPPORT;
+	} else if (drv && try_module_get(drv->owner)) {
+		ctx->driver = drv;
+		list_add_tail(&ctx->driver_node, &drv->contexts);
+	} else if (abi) {
+		rc = -ENODEV;
+	}
+	mutex_unlock(&drivers_mutex);
+	return rc;
+}
+
+/*
+ * Caller holds ctx->mutex. An AFU that nobody claims needs no driver, unless the
+ * events of one are asked for: then -ENODEV, or -EPROTONOSUPPORT if they are not
+ * of that @abi, or -EBUSY if it is attached already.
+ */
+int capi_afu_driver_attach(struct cxl_context *ctx, const char *abi)
+{
 	struct capi_afu_driver *drv;
 	int rc;
 
 	lockdep_assert_held(&ctx->mutex);
-	mutex_lock(&drivers_mutex);
-	drv = find_driver(desc->vendor, desc->device);
-	if (drv && try_module_get(drv->owner)) {
-		ctx->driver = drv;
-		list_add_tail(&ctx->driver_node, &drv->contexts);
-	}
-	mutex_unlock(&drivers_mutex);
-	if (!ctx->driver)
-		return 0;
+	if (ctx->driver)
+		return -EBUSY;
+	rc = choose_driver(ctx, abi);
+	drv = ctx->driver;
+	if (rc || !drv)
+		return rc;
 
 	rc = drv->attach(ctx);
 	if (!rc)

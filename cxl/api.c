@@ -58,25 +58,6 @@ void *cxl_get_priv(struct cxl_context *ctx)
 EXPORT_SYMBOL_GPL(cxl_get_priv);
 
 /**
- * cxl_start_context() - let the AFU work for a context
- * @ctx: the context
- * @wed: work element descriptor
- * @task: whose addresses the AFU uses; NULL for the kernel's
- *
- * Context: process, may sleep.
- * Return: 0, also if it is started already; otherwise as capi_context_start().
- */
-int cxl_start_context(struct cxl_context *ctx, u64 wed,
-		      struct task_struct *task)
-{
-	struct capi_work work = { .wed = wed, .task = task };
-	int rc = capi_context_start(ctx, &work);
-
-	return rc == -EBUSY ? 0 : rc;
-}
-EXPORT_SYMBOL_GPL(cxl_start_context);
-
-/**
  * cxl_process_element() - a context's number
  * @ctx: the context
  *
@@ -88,3 +69,15 @@ int cxl_process_element(struct cxl_context *ctx)
 	return ctx->pe;
 }
 EXPORT_SYMBOL_GPL(cxl_process_element);
+
+/**
+ * cxl_set_master() - let a context reach the whole area of its AFU
+ * @ctx: the context; not started yet
+ *
+ * Context: any.
+ */
+void cxl_set_master(struct cxl_context *ctx)
+{
+	WRITE_ONCE(ctx->master, true);
+}
+EXPORT_SYMBOL_GPL(cxl_set_master);

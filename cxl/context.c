@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a context: created, opened, started, stopped, reset, closed,
- * revoked when its adapter goes, released.
+ * The life of a context: created, opened, closed, revoked when its adapter
+ * goes, cut off its backend, released. What it does while it is open is in
+ * attach.c.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -15,6 +16,7 @@ static void context_free(struct kref *kref)
 	struct cxl_context *ctx = container_of(kref, struct cxl_context, kref);
 
 	capi_psa_free(ctx);
+	put_device(&ctx->afu->dev);
 	mutex_destroy(&ctx->mutex);
 	mutex_destroy(&ctx->events.turn);
 	kfree(ctx);
@@ -46,6 +48,32 @@ static int context_add(struct cxl_context *ctx)
 	return rc;
 }
 
+/* The mode of the AFU stays as long as somebody has a process element. */
+static int take_pe(struct cxl_context *ctx)
+{
+	struct cxl_afu *afu = ctx->afu;
+	struct cxl_adapter *adapter = afu->adapter;
+	unsigned int capacity;
+	int rc = -ENODEV;
+
+	mutex_lock(&adapter->mutex);
+	capacity = capi_afu_capacity(afu);
+	if (!adapter->gone && capacity)
+		rc = ida_alloc_max(&afu->pes, capacity - 1, GFP_KERNEL);
+	if (rc >= 0) {
+		ctx->pe = rc;
+		atomic_inc(&afu->used);
+	}
+	mutex_unlock(&adapter->mutex);
+	return min(rc, 0);
+}
+
+static void give_pe(struct cxl_context *ctx)
+{
+	ida_free(&ctx->afu->pes, ctx->pe);
+	atomic_dec(&ctx->afu->used);
+}
+
 static struct cxl_context *context_alloc(struct cxl_afu *afu)
 {
 	struct cxl_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
@@ -54,6 +82,7 @@ static struct cxl_context *context_alloc(struct cxl_afu *afu)
 		return NULL;
 	kref_init(&ctx->kref);
 	mutex_init(&ctx->mutex);
+	get_device(&afu->dev);
 	ctx->afu = afu;
 	ctx->irqs = afu->desc.irqs;
 	ctx->state = CAPI_CONTEXT_OPENED;
@@ -71,8 +100,8 @@ static struct cxl_context *context_alloc(struct cxl_afu *afu)
  *
  * Context: process, may sleep.
  * Return: the context, to be given back with cxl_release_context(), or an
- * ERR_PTR: -ENOSPC if all contexts are taken, -ENODEV if the adapter is gone,
- * -ENOMEM, or what the backend says.
+ * ERR_PTR: -ENOSPC if all contexts are taken, -ENODEV if the adapter is gone or
+ * the AFU is in no mode, -ENOMEM, or what the backend says.
  */
 struct cxl_context *capi_context_create(struct cxl_afu *afu,
 					const struct capi_context_user *user,
@@ -87,12 +116,9 @@ struct cxl_context *capi_context_create(struct cxl_afu *afu,
 	ctx->user = user;
 	ctx->user_priv = priv;
 
-	rc = ida_alloc_max(&afu->pes, afu->desc.contexts - 1, GFP_KERNEL);
-	if (rc < 0)
+	rc = take_pe(ctx);
+	if (rc)
 		goto err_put;
-	ctx->pe = rc;
-	atomic_inc(&afu->used);
-
 	rc = capi_psa_init(ctx);
 	if (rc)
 		goto err_pe;
@@ -115,46 +141,52 @@ err_backend:
 err_psa:
 	capi_psa_release(ctx);
 err_pe:
-	atomic_dec(&afu->used);
-	ida_free(&afu->pes, ctx->pe);
+	give_pe(ctx);
 err_put:
 	capi_context_put(ctx);
 	return ERR_PTR(rc);
 }
 EXPORT_SYMBOL_GPL(capi_context_create);
 
-/* Caller holds ctx->mutex. Closing wakes all readers, whatever the state was. */
-static void set_state(struct cxl_context *ctx, enum capi_context_state state)
+/* Caller holds ctx->mutex. Whatever runs for the context comes to its end. */
+static void close_context(struct cxl_context *ctx)
 {
-	lockdep_assert_held(&ctx->mutex);
-	spin_lock_irq(&ctx->events.lock);
-	ctx->state = state;
-	spin_unlock_irq(&ctx->events.lock);
-	if (state == CAPI_CONTEXT_CLOSED)
-		capi_events_wake(ctx);
+	capi_context_stop_locked(ctx);
+	capi_afu_driver_detach(ctx);
+	if (ctx->open)
+		module_put(capi_context_ops(ctx)->owner);
+	ctx->open = false;
 }
 
-/* Caller holds ctx->mutex. Nothing of what came before is left. */
-static void start_over(struct cxl_context *ctx)
+/*
+ * Cuts a context off its backend: nothing of that is called for it any more.
+ * What is left says that it is closed. Caller holds adapter->release; calling it
+ * again does nothing.
+ */
+void capi_context_sever(struct cxl_context *ctx)
 {
-	const struct capi_backend_ops *ops = capi_context_ops(ctx);
+	struct cxl_adapter *adapter = ctx->afu->adapter;
 
-	if (ops->context_clear)
-		ops->context_clear(ctx);
-	set_state(ctx, CAPI_CONTEXT_OPENED);
-}
+	lockdep_assert_held(&adapter->release);
+	if (ctx->severed)
+		return;
 
-/* Caller holds ctx->mutex. */
-static int stop(struct cxl_context *ctx)
-{
-	int rc = ctx->state == CAPI_CONTEXT_STARTED ? 0 : -EBUSY;
+	mutex_lock(&adapter->mutex);
+	list_del(&ctx->node);
+	mutex_unlock(&adapter->mutex);
 
-	capi_psa_set_live(ctx, false);
-	if (!rc)
-		capi_context_ops(ctx)->detach(ctx);
-	set_state(ctx, CAPI_CONTEXT_CLOSED);
-	trace_capi_context_stop(ctx, rc);
-	return rc;
+	mutex_lock(&ctx->mutex);
+	ctx->severed = true;
+	ctx->gone = true;
+	close_context(ctx);
+	capi_irqs_release(ctx);
+	mutex_unlock(&ctx->mutex);
+
+	debugfs_remove(ctx->debugfs);
+	capi_psa_release(ctx);
+	if (adapter->ops->context_release)
+		adapter->ops->context_release(ctx);
+	give_pe(ctx);
 }
 
 /**
@@ -170,32 +202,52 @@ static int stop(struct cxl_context *ctx)
  */
 int cxl_release_context(struct cxl_context *ctx)
 {
-	struct cxl_afu *afu = ctx->afu;
-	const struct capi_backend_ops *ops = afu->adapter->ops;
+	struct cxl_adapter *adapter = ctx->afu->adapter;
+	bool busy;
 
+	mutex_lock(&adapter->release);
 	mutex_lock(&ctx->mutex);
-	if (ctx->state == CAPI_CONTEXT_STARTED || ctx->open) {
-		mutex_unlock(&ctx->mutex);
-		return -EBUSY;
-	}
-	set_state(ctx, CAPI_CONTEXT_CLOSED);
-	capi_events_end(ctx);
+	busy = ctx->state == CAPI_CONTEXT_STARTED || ctx->open;
 	mutex_unlock(&ctx->mutex);
+	if (!busy)
+		capi_context_sever(ctx);
+	mutex_unlock(&adapter->release);
+	if (busy)
+		return -EBUSY;
 
-	mutex_lock(&afu->adapter->mutex);
-	list_del(&ctx->node);
-	mutex_unlock(&afu->adapter->mutex);
-
-	debugfs_remove(ctx->debugfs);
-	capi_psa_release(ctx);
-	if (ops->context_release)
-		ops->context_release(ctx);
-	ida_free(&afu->pes, ctx->pe);
-	atomic_dec(&afu->used);
 	capi_context_put(ctx);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cxl_release_context);
+
+/* Attaches the AFU driver, unless somebody is to ask for it. */
+static int open_context(struct cxl_context *ctx, bool attach)
+{
+	struct module *owner = capi_context_ops(ctx)->owner;
+	int rc = 0;
+
+	mutex_lock(&ctx->mutex);
+	if (ctx->open) {
+		rc = -EBUSY;
+		goto out;
+	}
+	if (ctx->gone || !try_module_get(owner)) {
+		rc = -ENODEV;
+		goto out;
+	}
+
+	capi_context_start_over(ctx);
+	if (attach)
+		rc = capi_afu_driver_attach(ctx, NULL);
+	if (rc)
+		module_put(owner);
+	else
+		ctx->open = true;
+out:
+	trace_capi_context_open(ctx, rc);
+	mutex_unlock(&ctx->mutex);
+	return rc;
+}
 
 /**
  * capi_context_open() - begin to use a context for somebody
@@ -210,29 +262,27 @@ EXPORT_SYMBOL_GPL(cxl_release_context);
  */
 int capi_context_open(struct cxl_context *ctx)
 {
-	struct module *owner = capi_context_ops(ctx)->owner;
-	int rc = -ENODEV;
+	return open_context(ctx, true);
+}
+EXPORT_SYMBOL_GPL(capi_context_open);
+
+/* The same for a file, whose opener asks for driver events later, or never. */
+int capi_context_open_file(struct cxl_context *ctx)
+{
+	return open_context(ctx, false);
+}
+
+/* Returns -EIO if the context is closed, and as capi_afu_driver_attach(). */
+int capi_context_ask_events(struct cxl_context *ctx, const char *abi)
+{
+	int rc = -EIO;
 
 	mutex_lock(&ctx->mutex);
-	if (ctx->open) {
-		rc = -EBUSY;
-		goto out;
-	}
-	if (ctx->gone || !try_module_get(owner))
-		goto out;
-
-	start_over(ctx);
-	rc = capi_afu_driver_attach(ctx);
-	if (rc)
-		module_put(owner);
-	else
-		ctx->open = true;
-out:
-	trace_capi_context_open(ctx, rc);
+	if (!ctx->gone && ctx->state != CAPI_CONTEXT_CLOSED)
+		rc = capi_afu_driver_attach(ctx, abi);
 	mutex_unlock(&ctx->mutex);
 	return rc;
 }
-EXPORT_SYMBOL_GPL(capi_context_open);
 
 /**
  * capi_context_close() - end what capi_context_open() began
@@ -246,105 +296,19 @@ EXPORT_SYMBOL_GPL(capi_context_open);
 void capi_context_close(struct cxl_context *ctx)
 {
 	mutex_lock(&ctx->mutex);
-	if (ctx->open) {
-		stop(ctx);
-		capi_afu_driver_detach(ctx);
-		ctx->open = false;
-		module_put(capi_context_ops(ctx)->owner);
-	}
+	if (ctx->open)
+		close_context(ctx);
 	trace_capi_context_close(ctx, 0);
 	mutex_unlock(&ctx->mutex);
 }
 EXPORT_SYMBOL_GPL(capi_context_close);
-
-/**
- * capi_context_start() - let the AFU work for a context
- * @ctx: the context
- * @work: what to start it with
- *
- * A context that was stopped can be started again.
- *
- * Context: process, may sleep.
- * Return: 0, -EBUSY if it is started already, -EIO if the link is down,
- * -ENODEV if the adapter is gone, or what the backend says.
- */
-int capi_context_start(struct cxl_context *ctx, const struct capi_work *work)
-{
-	int rc;
-
-	mutex_lock(&ctx->mutex);
-	if (ctx->gone)
-		rc = -ENODEV;
-	else if (!READ_ONCE(ctx->link_up))
-		rc = -EIO;
-	else if (ctx->state == CAPI_CONTEXT_STARTED)
-		rc = -EBUSY;
-	else
-		rc = capi_context_ops(ctx)->attach(ctx, work);
-	if (!rc) {
-		set_state(ctx, CAPI_CONTEXT_STARTED);
-		capi_psa_set_live(ctx, true);
-	}
-	trace_capi_context_start(ctx, rc);
-	mutex_unlock(&ctx->mutex);
-	return rc;
-}
-EXPORT_SYMBOL_GPL(capi_context_start);
-
-/**
- * cxl_stop_context() - end the AFU's work for a context
- * @ctx: the context
- *
- * The context is closed: what is queued can still be read. It may be started
- * again.
- *
- * Context: process, may sleep.
- * Return: 0, or -EBUSY if it was not started; it is closed even so.
- */
-int cxl_stop_context(struct cxl_context *ctx)
-{
-	int rc;
-
-	mutex_lock(&ctx->mutex);
-	rc = stop(ctx);
-	mutex_unlock(&ctx->mutex);
-	return rc;
-}
-EXPORT_SYMBOL_GPL(cxl_stop_context);
-
-/**
- * capi_context_reset() - bring a context back to where capi_context_open() left it
- * @ctx: the context
- *
- * Stops it, removes its mappings and throws its events away.
- *
- * Context: process, may sleep.
- * Return: 0, or -ENODEV if the adapter is gone.
- */
-int capi_context_reset(struct cxl_context *ctx)
-{
-	int rc = 0;
-
-	mutex_lock(&ctx->mutex);
-	if (ctx->gone) {
-		rc = -ENODEV;
-	} else {
-		stop(ctx);
-		capi_events_cancel(ctx);
-		start_over(ctx);
-	}
-	trace_capi_context_reset(ctx, rc);
-	mutex_unlock(&ctx->mutex);
-	return rc;
-}
-EXPORT_SYMBOL_GPL(capi_context_reset);
 
 /* Caller holds adapter->mutex. The adapter is going away. */
 void capi_context_revoke(struct cxl_context *ctx)
 {
 	mutex_lock(&ctx->mutex);
 	ctx->gone = true;
-	stop(ctx);
+	capi_context_stop_locked(ctx);
 	capi_afu_driver_detach(ctx);
 	trace_capi_context_revoke(ctx, 0);
 	mutex_unlock(&ctx->mutex);
@@ -400,49 +364,6 @@ const char *capi_context_state_name(struct cxl_context *ctx)
 EXPORT_SYMBOL_GPL(capi_context_state_name);
 
 /**
- * capi_context_set_irqs() - choose how many AFU interrupts a context has
- * @ctx: the context
- * @irqs: how many; between struct capi_afu_desc.irqs, which every context
- *	begins with, and struct capi_afu_desc.irqs_max
- *
- * Opening, resetting and closing the context leave the number as it is.
- *
- * Context: process, may sleep.
- * Return: 0, -EINVAL for a number that cannot be, -EBUSY if the context is
- * started.
- */
-int capi_context_set_irqs(struct cxl_context *ctx, unsigned int irqs)
-{
-	const struct capi_afu_desc *desc = &ctx->afu->desc;
-	int rc = 0;
-
-	if (irqs < desc->irqs || irqs > desc->irqs_max)
-		return -EINVAL;
-
-	mutex_lock(&ctx->mutex);
-	if (ctx->state == CAPI_CONTEXT_STARTED)
-		rc = -EBUSY;
-	else
-		WRITE_ONCE(ctx->irqs, irqs);
-	mutex_unlock(&ctx->mutex);
-	return rc;
-}
-EXPORT_SYMBOL_GPL(capi_context_set_irqs);
-
-/**
- * capi_context_irqs() - how many AFU interrupts a context has
- * @ctx: the context
- *
- * Context: any.
- * Return: the number; the interrupts are 1 to that.
- */
-unsigned int capi_context_irqs(struct cxl_context *ctx)
-{
-	return READ_ONCE(ctx->irqs);
-}
-EXPORT_SYMBOL_GPL(capi_context_irqs);
-
-/**
  * capi_context_link_ok() - does the link to the context's adapter work?
  * @ctx: the context
  *
@@ -465,6 +386,18 @@ struct cxl_afu *capi_context_afu(struct cxl_context *ctx)
 	return ctx->afu;
 }
 EXPORT_SYMBOL_GPL(capi_context_afu);
+
+/**
+ * capi_context_master() - does it reach the whole area of its AFU?
+ * @ctx: the context
+ *
+ * Context: any.
+ */
+bool capi_context_master(struct cxl_context *ctx)
+{
+	return READ_ONCE(ctx->master);
+}
+EXPORT_SYMBOL_GPL(capi_context_master);
 
 /**
  * capi_context_debugfs() - the context's debugfs directory

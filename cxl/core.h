@@ -6,6 +6,7 @@
  *
  *	afu->mode_mutex		an AFU's mode and nodes
  *	adapter->recovery	link changes and resets; AFU drivers' handlers
+ *	adapter->release	end of contexts
  *	adapter->mutex		contexts of an adapter, gone and link
  *	ctx->mutex		state, opening, AFU driver
  *	adapter->starts		how much of the adapter is in use; a spinlock
@@ -44,6 +45,7 @@
  * @afus: its AFUs; does not change once the PCI function is visible to drivers
  * @nr_afus: how many
  * @domain: the AFU interrupts that kernel drivers handle
+ * @release: held while a context is cut off its backend
  * @perst_loads: a reset loads an image, which @perst_user chooses
  * @perst_user: it is the user's
  * @perst_same: whoever wrote the image says that it is still the same
@@ -74,6 +76,7 @@ struct cxl_adapter {
 	bool perst_same;
 
 	struct mutex recovery; /* link changes and resets */
+	struct mutex release; /* severing of contexts */
 	struct mutex mutex; /* contexts, gone, link_up, AFUs' modes */
 	struct list_head contexts;
 	bool gone;
@@ -240,7 +243,7 @@ struct capi_psa {
  * @severed: cut off its backend; see capi_context_sever()
  * @master: reaches the whole area of its AFU
  * @has_file: a file of the cxl user ABI stands for it
- * @irqs: how many AFU interrupts it has; changes while it is not started
+ * @irqs: how many AFU interrupts it has
  * @irqs_taken: how many of the adapter's interrupts are counted for it
  * @irqs_kept: cxl_allocate_afu_irqs() took them: they stay when it is stopped
  * @mm: whose addresses the AFU uses while it is started, by mmgrab(); NULL for
@@ -294,8 +297,19 @@ capi_context_ops(struct cxl_context *ctx)
 /* context.c */
 void capi_context_get(struct cxl_context *ctx);
 void capi_context_put(struct cxl_context *ctx);
+int capi_context_open_file(struct cxl_context *ctx);
+int capi_context_ask_events(struct cxl_context *ctx, const char *abi);
 void capi_context_set_link(struct cxl_context *ctx, bool up);
 void capi_context_revoke(struct cxl_context *ctx);
+void capi_context_sever(struct cxl_context *ctx);
+
+/* attach.c */
+void capi_context_set_state(struct cxl_context *ctx,
+			    enum capi_context_state state);
+int capi_context_start_locked(struct cxl_context *ctx,
+			      const struct capi_work *work);
+int capi_context_stop_locked(struct cxl_context *ctx);
+void capi_context_start_over(struct cxl_context *ctx);
 
 /* event.c */
 void capi_events_init(struct cxl_context *ctx);
@@ -313,8 +327,16 @@ void capi_event_untake(struct cxl_context *ctx, struct capi_event *event);
 unsigned int capi_event_take_room(struct cxl_context *ctx, unsigned int wanted);
 void capi_event_give_room(struct cxl_context *ctx, unsigned int n);
 
+/* irq.c */
+int capi_irqs_add_adapter(struct cxl_adapter *adapter);
+void capi_irqs_remove_adapter(struct cxl_adapter *adapter);
+int capi_irqs_take(struct cxl_context *ctx, unsigned int n);
+void capi_irqs_give(struct cxl_context *ctx);
+void capi_irqs_release(struct cxl_context *ctx);
+bool capi_irqs_handle(struct cxl_context *ctx, unsigned int num);
+
 /* afu_driver.c */
-int capi_afu_driver_attach(struct cxl_context *ctx);
+int capi_afu_driver_attach(struct cxl_context *ctx, const char *abi);
 void capi_afu_driver_detach(struct cxl_context *ctx);
 
 /* psa.c */
@@ -322,6 +344,8 @@ int capi_psa_init(struct cxl_context *ctx);
 void capi_psa_release(struct cxl_context *ctx);
 void capi_psa_free(struct cxl_context *ctx);
 void capi_psa_set_live(struct cxl_context *ctx, bool live);
+int capi_psa_set_ones(struct cxl_context *ctx, bool ones);
+int capi_psa_mmap_file(struct cxl_context *ctx, struct vm_area_struct *vma);
 
 /* debugfs.c */
 void capi_debugfs_init(void);
@@ -333,6 +357,24 @@ void capi_debugfs_add_context(struct cxl_context *ctx);
 unsigned int capi_afu_capacity(struct cxl_afu *afu);
 int capi_adapter_init(void);
 void capi_adapter_exit(void);
+
+/* default.c */
+void capi_default_context_renew(struct cxl_afu *afu);
+void capi_default_context_drop(struct cxl_afu *afu);
+
+/* chardev.c */
+int capi_chardev_init(struct class *class);
+void capi_chardev_exit(void);
+int capi_nodes_add(struct cxl_afu *afu);
+void capi_nodes_remove(struct cxl_afu *afu);
+int capi_afu_set_mode(struct cxl_afu *afu, unsigned int mode);
+
+/* file.c */
+ssize_t capi_file_read_iter(struct kiocb *iocb, struct iov_iter *to);
+int capi_file_open(struct cxl_afu *afu, bool master, struct file *file);
+
+/* recovery.c */
+int capi_adapter_reset(struct cxl_adapter *adapter, bool force);
 
 /* sysfs.c */
 extern const struct attribute_group *capi_adapter_groups[];

@@ -117,7 +117,9 @@ EXPORT_SYMBOL_GPL(cxl_context_events_pending);
  * @ctx: the context
  * @irq: its number, from 1
  *
- * An interrupt that is still pending when it is raised again is read once.
+ * Runs the handler that cxl_map_afu_irq() mapped, or becomes an event where
+ * there is none. An event that is still pending when it is raised again is read
+ * once.
  *
  * Context: any but NMI.
  * Return: 0, or -EINVAL if the context has no such interrupt.
@@ -129,6 +131,11 @@ int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq)
 
 	if (!irq || irq > capi_context_irqs(ctx))
 		return -EINVAL;
+
+	if (capi_irqs_handle(ctx, irq)) {
+		trace_capi_event_raised(ctx, CXL_EVENT_AFU_INTERRUPT, irq);
+		return 0;
+	}
 
 	spin_lock_irqsave(&events->lock, flags);
 	count(ctx, CAPI_EVENTS_RAISED, 1);

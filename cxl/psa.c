@@ -37,6 +37,22 @@ static struct file_system_type capi_fs_type = {
 	.kill_sb = kill_anon_super,
 };
 
+/* Chooses what mappings find while the area cannot be reached; none exists yet. */
+int capi_psa_set_ones(struct cxl_context *ctx, bool ones)
+{
+	struct capi_psa *psa = &ctx->psa;
+
+	if (ones && !psa->ones) {
+		psa->ones = alloc_page(GFP_KERNEL_ACCOUNT);
+		if (!psa->ones)
+			return -ENOMEM;
+	} else if (!ones && psa->ones) {
+		__free_page(psa->ones);
+		psa->ones = NULL;
+	}
+	return 0;
+}
+
 int capi_psa_init(struct cxl_context *ctx)
 {
 	struct capi_psa *psa = &ctx->psa;
@@ -45,9 +61,9 @@ int capi_psa_init(struct cxl_context *ctx)
 	init_rwsem(&psa->sem);
 	psa->allowed = true;
 	if (ctx->user && ctx->user->mmap_ones && ctx->afu->desc.map_size) {
-		psa->ones = alloc_page(GFP_KERNEL);
-		if (!psa->ones)
-			return -ENOMEM;
+		rc = capi_psa_set_ones(ctx, true);
+		if (rc)
+			return rc;
 	}
 	rc = simple_pin_fs(&capi_fs_type, &capi_mnt, &capi_mnt_count);
 	if (rc)
@@ -62,8 +78,13 @@ int capi_psa_init(struct cxl_context *ctx)
 /* The mappings that are left stay, and reach nothing. */
 void capi_psa_release(struct cxl_context *ctx)
 {
+	struct inode *inode = ctx->psa.inode;
+
 	capi_psa_set_live(ctx, false);
-	iput(ctx->psa.inode);
+	down_write(&ctx->psa.sem);
+	ctx->psa.inode = NULL;
+	up_write(&ctx->psa.sem);
+	iput(inode);
 	simple_release_fs(&capi_mnt, &capi_mnt_count);
 }
 
@@ -77,7 +98,17 @@ void capi_psa_release(struct cxl_context *ctx)
  */
 void capi_psa_zap(struct cxl_context *ctx)
 {
-	unmap_mapping_range(ctx->psa.inode->i_mapping, 0, 0, true);
+	struct inode *inode;
+
+	down_read(&ctx->psa.sem);
+	inode = ctx->psa.inode;
+	if (inode)
+		ihold(inode);
+	up_read(&ctx->psa.sem);
+	if (!inode)
+		return;
+	unmap_mapping_range(inode->i_mapping, 0, 0, true);
+	iput(inode);
 }
 EXPORT_SYMBOL_GPL(capi_psa_zap);
 
@@ -193,16 +224,20 @@ EXPORT_SYMBOL_GPL(capi_psa_write);
  * struct capi_mapping - private data of the file behind a mapping
  * @ctx: whose problem state area, held
  * @file: the file that was mapped, held
+ * @area: it is the AFU's whole area
  */
 struct capi_mapping {
 	struct cxl_context *ctx;
 	struct file *file;
+	bool area;
 };
 
 static int mapping_release(struct inode *inode, struct file *file)
 {
 	struct capi_mapping *mapping = file->private_data;
 
+	if (mapping->area)
+		atomic_dec(&mapping->ctx->afu->area_maps);
 	fput(mapping->file);
 	capi_context_put(mapping->ctx);
 	kfree(mapping);
@@ -219,13 +254,16 @@ static const struct file_operations mapping_fops = {
  * Caller holds psa.sem. Stores may have changed the page of ones, but whoever
  * made them can see no more of it than their own.
  */
-static int mapping_pfn(struct cxl_context *ctx, pgoff_t page,
+static int mapping_pfn(struct capi_mapping *mapping, pgoff_t page,
 		       unsigned long *pfn)
 {
+	struct cxl_context *ctx = mapping->ctx;
+	const struct capi_backend_ops *ops = capi_context_ops(ctx);
 	struct capi_psa *psa = &ctx->psa;
 
 	if (psa->live && psa->allowed && READ_ONCE(ctx->link_up))
-		return capi_context_ops(ctx)->psa_pfn(ctx, page, pfn);
+		return mapping->area ? ops->area_pfn(ctx, page, pfn) :
+				       ops->psa_pfn(ctx, page, pfn);
 	if (!psa->ones)
 		return -EIO;
 	memset(page_address(psa->ones), 0xff, PAGE_SIZE);
@@ -241,7 +279,7 @@ static vm_fault_t mapping_fault(struct vm_fault *vmf)
 	unsigned long pfn;
 
 	down_read(&ctx->psa.sem);
-	if (!mapping_pfn(ctx, vmf->pgoff, &pfn))
+	if (!mapping_pfn(mapping, vmf->pgoff, &pfn))
 		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
 	up_read(&ctx->psa.sem);
 	return ret;
@@ -251,12 +289,17 @@ static const struct vm_operations_struct mapping_vm_ops = {
 	.fault = mapping_fault,
 };
 
-static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped)
+/* Caller holds psa.sem. */
+static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped,
+				 bool area)
 {
 	struct inode *inode = ctx->psa.inode;
-	struct capi_mapping *mapping = kmalloc(sizeof(*mapping), GFP_KERNEL);
+	struct capi_mapping *mapping;
 	struct file *file;
 
+	if (!inode)
+		return ERR_PTR(-EIO);
+	mapping = kmalloc(sizeof(*mapping), GFP_KERNEL);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
 
@@ -274,8 +317,30 @@ static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped)
 	capi_context_get(ctx);
 	mapping->ctx = ctx;
 	mapping->file = get_file(mapped);
+	mapping->area = area;
+	if (area)
+		atomic_inc(&ctx->afu->area_maps);
 	file->private_data = mapping;
 	return file;
+}
+
+static int map(struct cxl_context *ctx, struct vm_area_struct *vma, u64 offset,
+	       bool area)
+{
+	struct file *file;
+
+	down_read(&ctx->psa.sem);
+	file = mapping_file(ctx, vma->vm_file, area);
+	up_read(&ctx->psa.sem);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	vma_set_file(vma, file);
+	fput(file);
+
+	vma->vm_pgoff = offset >> PAGE_SHIFT;
+	vma->vm_ops = &mapping_vm_ops;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	return 0;
 }
 
 /**
@@ -298,23 +363,34 @@ int capi_psa_mmap(struct cxl_context *ctx, struct vm_area_struct *vma,
 {
 	const struct capi_afu_desc *desc = &ctx->afu->desc;
 	u64 size = vma->vm_end - vma->vm_start;
-	struct file *file;
 
 	if (!capi_context_ops(ctx)->psa_pfn || !(vma->vm_flags & VM_SHARED) ||
 	    !PAGE_ALIGNED(offset) || offset < desc->map_offset ||
 	    size > desc->map_size ||
 	    offset - desc->map_offset > desc->map_size - size)
 		return -EINVAL;
-
-	file = mapping_file(ctx, vma->vm_file);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	vma_set_file(vma, file);
-	fput(file);
-
-	vma->vm_pgoff = offset >> PAGE_SHIFT;
-	vma->vm_ops = &mapping_vm_ops;
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	return 0;
+	return map(ctx, vma, offset, false);
 }
 EXPORT_SYMBOL_GPL(capi_psa_mmap);
+
+/*
+ * The same for a file of the cxl user ABI: all that its node promises can be
+ * mapped, what the AFU does not let be mapped gives SIGBUS. Returns -EIO as well
+ * if the context is not started or the link is down.
+ */
+int capi_psa_mmap_file(struct cxl_context *ctx, struct vm_area_struct *vma)
+{
+	const struct capi_afu_desc *desc = &ctx->afu->desc;
+	bool area = ctx->master && READ_ONCE(ctx->afu->mode) == CXL_MODE_DIRECTED;
+	u64 limit = area ? desc->area_size : desc->map_size ? desc->psa_size : 0;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 size = vma->vm_end - vma->vm_start;
+
+	if (capi_context_state(ctx) != CAPI_CONTEXT_STARTED ||
+	    !READ_ONCE(ctx->link_up))
+		return -EIO;
+	if (!(vma->vm_flags & VM_SHARED) || size > limit ||
+	    offset > limit - size)
+		return -EINVAL;
+	return map(ctx, vma, offset, area);
+}

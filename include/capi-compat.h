@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/vfio.h>
 
 #ifndef HAVE_EVENTFD_SIGNAL_ONE_ARG
@@ -25,6 +26,25 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
 }
+#endif
+
+#ifndef HAVE_IMPORT_UBUF
+static inline int import_ubuf(int rw, void __user *buf, size_t len,
+			      struct iov_iter *to)
+{
+	if (unlikely(!access_ok(buf, len)))
+		return -EFAULT;
+	iov_iter_ubuf(to, rw, buf, len);
+	return 0;
+}
+#endif
+
+/* What a class calls for the name of a node, which must not be const there */
+#ifdef HAVE_CLASS_DEVNODE_CONST
+#define CLASS_DEVNODE(fn) (fn)
+#else
+#define CLASS_DEVNODE(fn) \
+	((char *(*)(struct device *dev, umode_t *mode))(fn))
 #endif
 
 /* Before the VFIO core freed devices itself, their release had to end so. */

@@ -93,11 +93,15 @@ static const struct capi_backend_ops sim_backend_ops = {
 
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
 {
+	bool ok = true;
+
 	mutex_lock(&adapter->lock);
 	WRITE_ONCE(adapter->link_up, up);
 	if (adapter->capi)
-		capi_adapter_set_link(adapter->capi, up);
+		ok = capi_adapter_set_link(adapter->capi, up);
 	mutex_unlock(&adapter->lock);
+	if (!ok)
+		sim_adapter_drop(adapter);
 }
 
 /*

@@ -74,7 +74,7 @@ struct capi_adapter_desc {
  * @context_clear: leave nothing that a user put into the problem state area;
  *	the context is not attached, and nothing of it is mapped. Optional.
  * @attach: let the AFU work for the context, with capi_context_irqs()
- *	interrupts; that number stays until @detach returns
+ *	interrupts, a number that an AFU driver may change at any time
  * @detach: stop the AFU's work for the context. When it returns, the AFU
  *	neither raises events for it nor touches its memory.
  * @mmio_read: load @width bytes (4 or 8) from offset @off of the context's
@@ -164,7 +164,7 @@ struct cxl_adapter *capi_adapter_register(struct pci_dev *pdev,
 					  void *priv);
 struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 			     const struct capi_afu_desc *desc, void *priv);
-pci_ers_result_t capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
+bool capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
 void capi_adapter_gone(struct cxl_adapter *adapter);
 void capi_adapter_unregister(struct cxl_adapter *adapter);
 
@@ -316,8 +316,10 @@ int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
 
 /**
  * enum capi_event_counter - what is counted for each context
- * @CAPI_EVENTS_RAISED: events that AFU and AFU driver announced
- * @CAPI_EVENTS_DELIVERED: events that a reader has
+ * @CAPI_EVENTS_RAISED: events that AFU and AFU driver announced, and interrupts
+ *	that have a handler
+ * @CAPI_EVENTS_DELIVERED: events that a reader has, and interrupts for which a
+ *	handler was run
  * @CAPI_EVENTS_COALESCED: interrupts raised while the same one was pending
  * @CAPI_EVENTS_OVERRUN: events dropped: faults and AFU errors that found one
  *	of their kind still unread, and driver events that found no room

@@ -39,14 +39,15 @@ run_checkpatch()
 		--no-summary --show-types --ignore "$1" -f
 }
 
-# The macros of trace headers have a layout of their own, and what a kernel
-# lacks is a macro that does nothing with its arguments.
+# cxl_get_fd() fills in a struct file_operations, which is not constant then. The
+# macros of trace headers have a layout of their own, and what a kernel lacks is a
+# macro that does nothing with its arguments.
 checkpatch()
 {
 	local status=0
 
 	files '*.[chS]' Kbuild '*Makefile' ':!*/trace.h' ':!*/capi-compat.h' |
-		run_checkpatch EMBEDDED_FILENAME || status=1
+		run_checkpatch EMBEDDED_FILENAME,CONST_STRUCT || status=1
 	files '*/trace.h' |
 		run_checkpatch PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE || status=1
 	files '*/capi-compat.h' | run_checkpatch MACRO_ARG_UNUSED || status=1
