@@ -71,8 +71,11 @@ int cxl_process_element(struct cxl_context *ctx)
 EXPORT_SYMBOL_GPL(cxl_process_element);
 
 /**
- * cxl_set_master() - let a context reach the whole area of its AFU
- * @ctx: the context; not started yet
+ * cxl_set_master() - make a context a master
+ * @ctx: the context, before it is started
+ *
+ * What cxl_psa_map() and mmap() map of it is the whole area of its AFU, if the
+ * AFU has one: its own registers and the problem state areas of all contexts.
  *
  * Context: any.
  */
@@ -81,3 +84,81 @@ void cxl_set_master(struct cxl_context *ctx)
 	WRITE_ONCE(ctx->master, true);
 }
 EXPORT_SYMBOL_GPL(cxl_set_master);
+
+/**
+ * cxl_afu_reset() - reset an AFU
+ * @ctx: a context of it
+ *
+ * The AFU forgets what it works for, for all contexts. They stay started as far
+ * as the kernel knows: each is to be stopped, and may be started again.
+ *
+ * Context: process, may sleep; not from a callback of struct capi_afu_driver.
+ * Return: 0, -ENODEV if the adapter is gone, -EIO if its link is down, or what
+ * the backend says.
+ */
+int cxl_afu_reset(struct cxl_context *ctx)
+{
+	int rc;
+
+	mutex_lock(&ctx->mutex);
+	if (ctx->gone)
+		rc = -ENODEV;
+	else if (!READ_ONCE(ctx->link_up))
+		rc = -EIO;
+	else
+		rc = capi_context_ops(ctx)->afu_reset(ctx->afu);
+	mutex_unlock(&ctx->mutex);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(cxl_afu_reset);
+
+/**
+ * cxl_pci_to_cfg_record() - which configuration record of its AFU a function is
+ * @dev: an AFU's PCI function
+ *
+ * Context: any.
+ * Return: 0: the first; AFUs have one function each.
+ */
+unsigned int cxl_pci_to_cfg_record(struct pci_dev *dev)
+{
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cxl_pci_to_cfg_record);
+
+/**
+ * cxl_perst_reloads_same_image() - say what a reset of the adapter loads
+ * @afu: an AFU of the adapter
+ * @perst_reloads_same_image: the flash still holds the image that runs now
+ *
+ * Concerns the whole adapter, and is what the attribute of that name in
+ * /sys/class/cxl shows and changes.
+ *
+ * Context: any.
+ */
+void cxl_perst_reloads_same_image(struct cxl_afu *afu,
+				  bool perst_reloads_same_image)
+{
+	WRITE_ONCE(afu->adapter->perst_same, perst_reloads_same_image);
+}
+EXPORT_SYMBOL_GPL(cxl_perst_reloads_same_image);
+
+/**
+ * cxl_read_adapter_vpd() - read the vital product data of the card
+ * @dev: PCI function of an AFU on it
+ * @buf: filled
+ * @count: bytes to read, from the beginning
+ *
+ * Context: process, may sleep.
+ * Return: how many bytes were read, fewer than @count where there are no more;
+ * -ENODEV if @dev is not the function of an AFU or its card has no such data;
+ * or another error of pci_read_vpd().
+ */
+ssize_t cxl_read_adapter_vpd(struct pci_dev *dev, void *buf, size_t count)
+{
+	struct cxl_afu *afu = cxl_pci_to_afu(dev);
+
+	if (IS_ERR(afu))
+		return PTR_ERR(afu);
+	return pci_read_vpd(afu->adapter->pdev, 0, count, buf);
+}
+EXPORT_SYMBOL_GPL(cxl_read_adapter_vpd);

@@ -215,6 +215,8 @@ int cxl_release_context(struct cxl_context *ctx)
 	if (busy)
 		return -EBUSY;
 
+	/* A driver may release the default context itself. */
+	cmpxchg(&ctx->afu->default_ctx, ctx, NULL);
 	capi_context_put(ctx);
 	return 0;
 }

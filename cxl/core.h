@@ -359,6 +359,8 @@ int capi_adapter_init(void);
 void capi_adapter_exit(void);
 
 /* default.c */
+int capi_default_context_init(void);
+void capi_default_context_exit(void);
 void capi_default_context_renew(struct cxl_afu *afu);
 void capi_default_context_drop(struct cxl_afu *afu);
 

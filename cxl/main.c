@@ -14,14 +14,21 @@ static int __init capi_init(void)
 {
 	int rc = capi_adapter_init();
 
-	if (!rc)
-		capi_debugfs_init();
-	return rc;
+	if (rc)
+		return rc;
+	rc = capi_default_context_init();
+	if (rc) {
+		capi_adapter_exit();
+		return rc;
+	}
+	capi_debugfs_init();
+	return 0;
 }
 
 static void __exit capi_exit(void)
 {
 	capi_debugfs_exit();
+	capi_default_context_exit();
 	capi_adapter_exit();
 }
 
