@@ -238,6 +238,9 @@ struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 		rc = device_add(&afu->dev);
 	if (rc)
 		goto err_put;
+	rc = capi_sysfs_add_err_buff(afu);
+	if (rc)
+		goto err_del;
 	capi_debugfs_add_afu(afu);
 	rc = capi_nodes_add(afu);
 	if (rc)
@@ -463,6 +466,28 @@ const char *capi_afu_name(struct cxl_afu *afu)
 	return dev_name(&afu->dev);
 }
 EXPORT_SYMBOL_GPL(capi_afu_name);
+
+/*
+ * The AFU forgets what it did. -EBUSY while somebody has a context of it, -EIO if
+ * the link is down, -ENODEV if the adapter is gone, or what the backend says.
+ */
+int capi_afu_reset(struct cxl_afu *afu)
+{
+	struct cxl_adapter *adapter = afu->adapter;
+	int rc;
+
+	mutex_lock(&adapter->mutex);
+	if (adapter->gone)
+		rc = -ENODEV;
+	else if (atomic_read(&afu->used))
+		rc = -EBUSY;
+	else if (!adapter->link_up)
+		rc = -EIO;
+	else
+		rc = adapter->ops->afu_reset(afu);
+	mutex_unlock(&adapter->mutex);
+	return rc;
+}
 
 /* How many contexts the AFU serves at once in the mode it is in */
 unsigned int capi_afu_capacity(struct cxl_afu *afu)

@@ -114,7 +114,7 @@ struct capi_node;
  * @mode: CXL_MODE_DEDICATED, CXL_MODE_DIRECTED or 0, under adapter->mutex
  * @mode_mutex: held while the mode changes
  * @nodes: what is in /dev/cxl for it, under @mode_mutex
- * @config: its configuration record in sysfs
+ * @err_buff: its error buffer in sysfs
  * @default_ctx: what cxl_get_context() gives; changes by cmpxchg() and xchg()
  * @area_maps: mappings of the whole area there are
  * @pes: process elements in use
@@ -135,7 +135,7 @@ struct cxl_afu {
 	unsigned int mode;
 	struct mutex mode_mutex; /* nodes, changes of mode */
 	struct capi_node *nodes[CAPI_NODES_PER_AFU];
-	struct kobject *config;
+	struct bin_attribute err_buff;
 	struct cxl_context *default_ctx;
 	atomic_t area_maps;
 	struct ida pes;
@@ -355,6 +355,7 @@ void capi_debugfs_add_context(struct cxl_context *ctx);
 
 /* adapter.c */
 unsigned int capi_afu_capacity(struct cxl_afu *afu);
+int capi_afu_reset(struct cxl_afu *afu);
 int capi_adapter_init(void);
 void capi_adapter_exit(void);
 
@@ -382,7 +383,6 @@ int capi_adapter_reset(struct cxl_adapter *adapter, bool force);
 extern const struct attribute_group *capi_adapter_groups[];
 extern const struct attribute_group *capi_afu_groups[];
 extern const struct attribute_group *capi_master_groups[];
-int capi_sysfs_add_config(struct cxl_afu *afu);
-void capi_sysfs_remove_config(struct cxl_afu *afu);
+int capi_sysfs_add_err_buff(struct cxl_afu *afu);
 
 #endif /* _CAPI_CORE_H */

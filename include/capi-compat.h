@@ -47,6 +47,12 @@ static inline int import_ubuf(int rw, void __user *buf, size_t len,
 	((char *(*)(struct device *dev, umode_t *mode))(fn))
 #endif
 
+#ifdef HAVE_CONST_BIN_ATTRIBUTE
+#define const_bin_attribute const struct bin_attribute
+#else
+#define const_bin_attribute struct bin_attribute
+#endif
+
 /* Before the VFIO core freed devices itself, their release had to end so. */
 #ifndef HAVE_VFIO_FREE_DEVICE
 struct vfio_device;
