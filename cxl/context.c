@@ -122,12 +122,12 @@ struct cxl_context *capi_context_create(struct cxl_afu *afu,
 	rc = capi_psa_init(ctx);
 	if (rc)
 		goto err_pe;
+	capi_debugfs_add_context(ctx);
 	if (ops->context_init) {
 		rc = ops->context_init(ctx);
 		if (rc)
-			goto err_psa;
+			goto err_debugfs;
 	}
-	capi_debugfs_add_context(ctx);
 
 	rc = context_add(ctx);
 	if (rc)
@@ -136,9 +136,11 @@ struct cxl_context *capi_context_create(struct cxl_afu *afu,
 
 err_backend:
 	debugfs_remove(ctx->debugfs);
+	ctx->debugfs = NULL;
 	if (ops->context_release)
 		ops->context_release(ctx);
-err_psa:
+err_debugfs:
+	debugfs_remove(ctx->debugfs);
 	capi_psa_release(ctx);
 err_pe:
 	give_pe(ctx);

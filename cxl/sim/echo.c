@@ -3,7 +3,9 @@
  * The echo AFU: it raises the events that its registers are told to. See
  * <misc/capi_echo.h>.
  */
+#include <linux/debugfs.h>
 #include <linux/gfp.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include <uapi/misc/capi_echo.h>
@@ -131,6 +133,60 @@ static void echo_work(struct work_struct *work)
 	spin_unlock(&echo->lock);
 }
 
+static const struct {
+	const char *word;
+	u64 reg;
+} post_words[] = {
+	{ "period", CAPI_ECHO_REG_PERIOD },
+	{ "size", CAPI_ECHO_REG_SIZE },
+	{ "emit", CAPI_ECHO_REG_EMIT },
+	{ "irq", CAPI_ECHO_REG_IRQ },
+	{ "fault", CAPI_ECHO_REG_FAULT },
+	{ "error", CAPI_ECHO_REG_ERROR },
+};
+
+/* @text is one "word number". A context that is not started refuses it. */
+static int post(struct cxl_context *ctx, char *text)
+{
+	char *word = strsep(&text, " ");
+	u64 value;
+	int i, rc;
+
+	if (!text)
+		return -EINVAL;
+	rc = kstrtou64(text, 0, &value);
+	if (rc)
+		return rc;
+	for (i = 0; i < ARRAY_SIZE(post_words); i++)
+		if (!strcmp(post_words[i].word, word))
+			return capi_psa_write(ctx, post_words[i].reg, 8, value);
+	return -EINVAL;
+}
+
+static ssize_t post_write(struct file *file, const char __user *buf,
+			  size_t count, loff_t *ppos)
+{
+	struct cxl_context *ctx = file->private_data;
+	char text[40] = "";
+	int rc;
+
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buf, count))
+		return -EFAULT;
+	if (strlen(text) != count)
+		return -EINVAL;
+	rc = post(ctx, text);
+	return rc ?: count;
+}
+
+static const struct file_operations post_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = post_write,
+	.llseek = noop_llseek,
+};
+
 static void *echo_init(struct cxl_context *ctx)
 {
 	struct echo *echo = kzalloc(sizeof(*echo), GFP_KERNEL);
@@ -145,6 +201,9 @@ static void *echo_init(struct cxl_context *ctx)
 	echo->ctx = ctx;
 	spin_lock_init(&echo->lock);
 	INIT_DELAYED_WORK(&echo->emit, echo_work);
+	/* Goes with its directory, before echo_release(). */
+	debugfs_create_file("post", 0200, capi_context_debugfs(ctx), ctx,
+			    &post_fops);
 	return echo;
 }
 

@@ -34,7 +34,6 @@ struct run {
  * struct echo_driver - the driver's state for one context
  * @ctx: the context
  * @next_fetch_file: in debugfs
- * @post_file: in debugfs
  * @lock: covers all below; taken in fetch_event
  * @runs: what the AFU emitted and nobody has read, a ring
  * @first: the oldest of @runs
@@ -48,7 +47,6 @@ struct run {
 struct echo_driver {
 	struct cxl_context *ctx;
 	struct dentry *next_fetch_file;
-	struct dentry *post_file;
 
 	spinlock_t lock; /* all below */
 	struct run runs[MAX_RUNS];
@@ -237,60 +235,6 @@ static const struct file_operations next_fetch_fops = {
 	.llseek = noop_llseek,
 };
 
-static const struct {
-	const char *word;
-	u64 reg;
-} post_words[] = {
-	{ "period", CAPI_ECHO_REG_PERIOD },
-	{ "size", CAPI_ECHO_REG_SIZE },
-	{ "emit", CAPI_ECHO_REG_EMIT },
-	{ "irq", CAPI_ECHO_REG_IRQ },
-	{ "fault", CAPI_ECHO_REG_FAULT },
-	{ "error", CAPI_ECHO_REG_ERROR },
-};
-
-/* @text is one "word number". */
-static int post(struct cxl_context *ctx, char *text)
-{
-	char *word = strsep(&text, " ");
-	u64 value;
-	int i, rc;
-
-	if (!text)
-		return -EINVAL;
-	rc = kstrtou64(text, 0, &value);
-	if (rc)
-		return rc;
-	for (i = 0; i < ARRAY_SIZE(post_words); i++)
-		if (!strcmp(post_words[i].word, word))
-			return capi_psa_write(ctx, post_words[i].reg, 8, value);
-	return -EINVAL;
-}
-
-static ssize_t post_write(struct file *file, const char __user *buf,
-			  size_t count, loff_t *ppos)
-{
-	struct echo_driver *drv = file->private_data;
-	char text[40] = "";
-	int rc;
-
-	if (count >= sizeof(text))
-		return -EINVAL;
-	if (copy_from_user(text, buf, count))
-		return -EFAULT;
-	if (strlen(text) != count)
-		return -EINVAL;
-	rc = post(drv->ctx, text);
-	return rc ?: count;
-}
-
-static const struct file_operations post_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = post_write,
-	.llseek = noop_llseek,
-};
-
 static int echo_attach(struct cxl_context *ctx)
 {
 	struct echo_driver *drv;
@@ -317,9 +261,6 @@ static int echo_attach(struct cxl_context *ctx)
 	drv->next_fetch_file = debugfs_create_file("next_fetch", 0200,
 						   capi_context_debugfs(ctx),
 						   drv, &next_fetch_fops);
-	drv->post_file = debugfs_create_file("post", 0200,
-					     capi_context_debugfs(ctx), drv,
-					     &post_fops);
 	return 0;
 }
 
@@ -329,9 +270,8 @@ static void echo_detach(struct cxl_context *ctx)
 
 	if (!sim_echo_connect(ctx, NULL))
 		return;
-	/* Waits for whoever is in one of the files. */
+	/* Waits for whoever is in it. */
 	debugfs_remove(drv->next_fetch_file);
-	debugfs_remove(drv->post_file);
 	cxl_set_priv(ctx, NULL);
 	kfree(drv->event);
 	kfree(drv);
