@@ -13,11 +13,11 @@
 #include <kselftest_harness.h>
 
 #include "reader.h"
-#include "vfio_mdev.h"
+#include "source.h"
 
 FIXTURE(event_fault) {
-	struct mdev mdev;
-	int event_fd;
+	struct source source;
+	const struct context *context;
 	struct from from;
 	struct from other;
 	struct stall stall;
@@ -25,36 +25,35 @@ FIXTURE(event_fault) {
 };
 
 FIXTURE_VARIANT(event_fault) {
-	bool region;
+	enum source_kind kind;
 };
 
 FIXTURE_VARIANT_ADD(event_fault, fd) {
-	.region = false,
+	.kind = SOURCE_EVENT_FD,
 };
 
 FIXTURE_VARIANT_ADD(event_fault, region) {
-	.region = true,
+	.kind = SOURCE_REGION,
+};
+
+FIXTURE_VARIANT_ADD(event_fault, file) {
+	.kind = SOURCE_FILE,
 };
 
 FIXTURE_SETUP(event_fault)
 {
-	ASSERT_EQ(0, mdev_create(&self->mdev));
-	ASSERT_EQ(0, mdev_start(&self->mdev));
-	ASSERT_EQ(0, from_event_fd(&self->mdev, 0, &self->from));
-	self->event_fd = self->from.fd;
-	if (variant->region)
-		ASSERT_EQ(0, from_region(&self->mdev, &self->from));
-	ASSERT_EQ(0, from_event_fd(&self->mdev, CAPI_MDEV_EVENT_FD_NONBLOCK,
-				   &self->other));
+	ASSERT_EQ(0, source_open(&self->source, variant->kind, false));
+	self->context = &self->source.context;
+	self->from = self->source.from;
+	ASSERT_EQ(0, source_other(&self->source, &self->other));
 	ASSERT_EQ(0, stall_init(&self->stall));
 }
 
 FIXTURE_TEARDOWN(event_fault)
 {
 	stall_destroy(&self->stall);
-	close(self->other.fd);
-	close(self->event_fd);
-	EXPECT_EQ(0, mdev_remove(&self->mdev));
+	source_close_other(&self->source, &self->other);
+	EXPECT_EQ(0, source_close(&self->source));
 }
 
 /* Reads the event with this number, by the reader that does not block. */
@@ -69,15 +68,15 @@ do {									\
 
 TEST_F(event_fault, driver_has_none)
 {
-	ASSERT_EQ(0, echo_next_fetch(&self->mdev, "null"));
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_next_fetch(self->context, "null"));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	EXPECT_EQ(-EFAULT, event_read(self->from, &self->event));
-	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_failed"));
+	EXPECT_EQ(1, context_count(self->context, "events_failed"));
 	/* The driver was told, and announced it again. */
 	EXPECT_SEQ(0);
 	EXPECT_NO_MORE();
-	EXPECT_EQ(2, mdev_attr(&self->mdev, "events_raised"));
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_EQ(2, context_count(self->context, "events_raised"));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_F(event_fault, driver_event_too_large)
@@ -89,31 +88,31 @@ TEST_F(event_fault, driver_event_too_large)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ASSERT_EQ(0, echo_next_fetch(&self->mdev, sizes[i]));
-		ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+		ASSERT_EQ(0, context_next_fetch(self->context, sizes[i]));
+		ASSERT_EQ(0, context_emit(self->context, 1));
 		EXPECT_EQ(-EFAULT, event_read(self->from, &self->event)) {
 			TH_LOG("size %s", sizes[i]);
 		}
 		EXPECT_SEQ(i);
 		EXPECT_NO_MORE();
-		EXPECT_EQ(i + 1, mdev_attr(&self->mdev, "events_failed"));
+		EXPECT_EQ(i + 1, context_count(self->context, "events_failed"));
 	}
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_F(event_fault, largest_driver_event)
 {
 	unsigned int i;
 
-	ASSERT_EQ(0, echo_next_fetch(&self->mdev, "4088"));
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_next_fetch(self->context, "4088"));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	ASSERT_EQ(CXL_READ_MIN_SIZE, event_read(self->from, &self->event));
 	EXPECT_EQ(CXL_READ_MIN_SIZE, self->event.header.size);
 	EXPECT_EQ(0, event_seq(&self->event));
 	for (i = 16; i < sizeof(self->event); i++)
 		ASSERT_EQ(CAPI_ECHO_FILL, self->event.bytes[i]);
 	EXPECT_NO_MORE();
-	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_failed"));
+	EXPECT_EQ(0, context_count(self->context, "events_failed"));
 }
 
 /* A buffer that ends @room bytes after its begin */
@@ -146,15 +145,15 @@ TEST_F(event_fault, bad_buffer)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(buffers); i++) {
-		ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+		ASSERT_EQ(0, context_emit(self->context, 1));
 		EXPECT_EQ(-EFAULT, read_to(self->from, buffers[i])) {
 			TH_LOG("buffer %u", i);
 		}
-		EXPECT_EQ(i + 1, mdev_attr(&self->mdev, "events_failed"));
+		EXPECT_EQ(i + 1, context_count(self->context, "events_failed"));
 		EXPECT_SEQ(i);
 		EXPECT_NO_MORE();
 	}
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_F(event_fault, bad_buffer_generic)
@@ -162,9 +161,9 @@ TEST_F(event_fault, bad_buffer_generic)
 	void *buf = short_buffer(8, PROT_NONE);
 
 	ASSERT_NE(NULL, buf);
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_IRQ, 2));
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_FAULT, 0x5000));
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_ERROR, 7));
+	ASSERT_EQ(0, context_post(self->context, "irq 2"));
+	ASSERT_EQ(0, context_post(self->context, "fault 0x5000"));
+	ASSERT_EQ(0, context_post(self->context, "error 7"));
 
 	EXPECT_EQ(-EFAULT, read_to(self->from, buf));
 	EXPECT_EQ(CXL_EVENT_AFU_INTERRUPT,
@@ -182,7 +181,7 @@ TEST_F(event_fault, bad_buffer_generic)
 	EXPECT_EQ(7, self->event.event.afu_error.error);
 
 	EXPECT_NO_MORE();
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 /* Only what the event fills has to be there. */
@@ -191,7 +190,7 @@ TEST_F(event_fault, buffer_just_large_enough)
 	void *buf = short_buffer(24, PROT_NONE);
 
 	ASSERT_NE(NULL, buf);
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	EXPECT_EQ(24, read_to(self->from, buf));
 }
 
@@ -203,9 +202,9 @@ TEST_F(event_fault, untouched_buffer)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, memory);
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	EXPECT_EQ(24, read_to(self->from, memory + page - 12));
-	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_failed"));
+	EXPECT_EQ(0, context_count(self->context, "events_failed"));
 }
 
 /* The event's header lies before the page that stalls, its payload in it. */
@@ -219,15 +218,15 @@ TEST_F(event_fault, slow_buffer)
 	struct reader reader;
 	union event *event = stall_buffer(&self->stall);
 
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	ASSERT_EQ(0, reader_start(&reader, self->from, event, CXL_READ_MIN_SIZE));
 	ASSERT_TRUE(stall_wait(&self->stall));
 	ASSERT_EQ(0, stall_release(&self->stall));
 	ASSERT_EQ(24, reader_join(&reader));
 	EXPECT_EQ(CXL_EVENT_AFU_DRIVER, event->header.type);
 	EXPECT_EQ(0, event_seq(event));
-	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_failed"));
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_EQ(0, context_count(self->context, "events_failed"));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 /* While one reader waits for its memory, all others go on. */
@@ -235,18 +234,16 @@ TEST_F(event_fault, slow_buffer_stops_nobody)
 {
 	struct reader reader;
 
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	ASSERT_EQ(0, reader_start(&reader, self->from,
 				  stall_buffer(&self->stall), CXL_READ_MIN_SIZE));
 	ASSERT_TRUE(stall_wait(&self->stall));
 
 	EXPECT_SEQ(0);
 	EXPECT_NO_MORE();
-	/* The AFU driver posts, the AFU raises, the registers answer. */
-	ASSERT_EQ(0, echo_emit(&self->mdev, 2));
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_IRQ, 1));
-	EXPECT_EQ(CAPI_MDEV_STATE_STARTED,
-		  bar0_get(&self->mdev, CAPI_MDEV_REG_STATE, 4));
+	/* The AFU driver posts, the AFU raises. */
+	ASSERT_EQ(0, context_emit(self->context, 2));
+	ASSERT_EQ(0, context_post(self->context, "irq 1"));
 	EXPECT_SEQ(1);
 	EXPECT_FALSE(reader_done(&reader, 0));
 
@@ -255,7 +252,7 @@ TEST_F(event_fault, slow_buffer_stops_nobody)
 	EXPECT_EQ(2, event_seq(stall_buffer(&self->stall)));
 	EXPECT_EQ(16, event_read(self->other, &self->event));
 	EXPECT_NO_MORE();
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_F(event_fault, slow_buffer_generic)
@@ -264,36 +261,56 @@ TEST_F(event_fault, slow_buffer_generic)
 	union event *event = stall_buffer(&self->stall);
 
 	/* A newer fault gives way to the one that could not be delivered. */
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_FAULT, 0x1000));
+	ASSERT_EQ(0, context_post(self->context, "fault 0x1000"));
 	ASSERT_EQ(0, reader_start(&reader, self->from, event, CXL_READ_MIN_SIZE));
 	ASSERT_TRUE(stall_wait(&self->stall));
-	ASSERT_EQ(0, echo_raise(&self->mdev, CAPI_ECHO_REG_FAULT, 0x2000));
+	ASSERT_EQ(0, context_post(self->context, "fault 0x2000"));
 	ASSERT_EQ(0, stall_release(&self->stall));
 	ASSERT_EQ(40, reader_join(&reader));
 	EXPECT_EQ(0x1000, event->event.fault.addr);
 	EXPECT_NO_MORE();
-	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_overrun"));
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_EQ(1, context_count(self->context, "events_overrun"));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 /* Neither a stop nor a close nor a reset waits for a slow buffer. */
-TEST_F(event_fault, slow_buffer_and_reset)
+TEST_F(event_fault, slow_buffer_and_stop)
 {
 	struct reader reader;
 
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	ASSERT_EQ(0, reader_start(&reader, self->from,
 				  stall_buffer(&self->stall), CXL_READ_MIN_SIZE));
 	ASSERT_TRUE(stall_wait(&self->stall));
-	ASSERT_EQ(0, mdev_command(&self->mdev, CAPI_MDEV_COMMAND_RESET));
-	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_cancelled"));
+	ASSERT_EQ(0, source_stop(&self->source));
+	EXPECT_FALSE(reader_done(&reader, 0));
+	ASSERT_EQ(0, stall_release(&self->stall));
+	ASSERT_EQ(24, reader_join(&reader));
+	EXPECT_EQ(-EIO, event_read(self->other, &self->event));
+	EXPECT_TRUE(context_balanced(self->context, 0));
+}
+
+TEST_F(event_fault, slow_buffer_and_reset)
+{
+	struct mdev *mdev = &self->source.mdev;
+	struct reader reader;
+
+	/* Whoever has a file cannot reset its context. */
+	if (variant->kind == SOURCE_FILE)
+		return;
+	ASSERT_EQ(0, context_emit(self->context, 1));
+	ASSERT_EQ(0, reader_start(&reader, self->from,
+				  stall_buffer(&self->stall), CXL_READ_MIN_SIZE));
+	ASSERT_TRUE(stall_wait(&self->stall));
+	ASSERT_EQ(0, mdev_command(mdev, CAPI_MDEV_COMMAND_RESET));
+	EXPECT_EQ(1, context_count(self->context, "events_cancelled"));
 	EXPECT_NO_MORE();
-	ASSERT_EQ(0, capi_vfio_start(&self->mdev.vfio, 0));
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, capi_vfio_start(&mdev->vfio, 0));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	ASSERT_EQ(0, stall_release(&self->stall));
 	ASSERT_EQ(24, reader_join(&reader));
 	EXPECT_EQ(1, event_seq(stall_buffer(&self->stall)));
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 static void *tell_stall(void *arg)
@@ -326,7 +343,7 @@ TEST_F(event_fault, reader_killed_while_stalled)
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(pipe_fds));
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid)
@@ -336,15 +353,15 @@ TEST_F(event_fault, reader_killed_while_stalled)
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_SEQ(0);
-	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_failed"));
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_EQ(0, context_count(self->context, "events_failed"));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_F(event_fault, reader_killed_while_asleep)
 {
 	pid_t pid;
 
-	if (variant->region) {
+	if (variant->kind == SOURCE_REGION) {
 		/* Nobody sleeps there. */
 		EXPECT_EQ(-EAGAIN, read_to(self->from, &self->event));
 		return;
@@ -359,9 +376,9 @@ TEST_F(event_fault, reader_killed_while_asleep)
 	ASSERT_TRUE(asleep_in(pid, SYS_read));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, context_emit(self->context, 1));
 	EXPECT_SEQ(0);
-	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	EXPECT_TRUE(context_balanced(self->context, 0));
 }
 
 TEST_HARNESS_MAIN

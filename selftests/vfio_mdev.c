@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -190,14 +191,26 @@ void mdev_close(struct mdev *mdev)
 
 /* Counters */
 
-long long mdev_attr(struct mdev *mdev, const char *name)
+int mdev_attr_text(struct mdev *mdev, const char *name, char *text,
+		   size_t size)
 {
-	char path[PATH_MAX], text[64];
+	char path[PATH_MAX];
 	int ret;
 
 	snprintf(path, sizeof(path), DEVICES "/%s/capi/%s", mdev->uuid, name);
-	ret = read_file(path, text, sizeof(text));
-	return ret < 0 ? ret : atoll(text);
+	ret = read_file(path, text, size);
+	if (ret < 0)
+		return ret;
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+long long mdev_attr(struct mdev *mdev, const char *name)
+{
+	char text[64];
+	int ret = mdev_attr_text(mdev, name, text, sizeof(text));
+
+	return ret ? ret : atoll(text);
 }
 
 int mdev_set(struct mdev *mdev, const char *name, const char *value)
@@ -267,11 +280,9 @@ static int echo_write(struct mdev *mdev, const char *name, const char *text)
 	char path[PATH_MAX], afu[32];
 	int ret;
 
-	snprintf(path, sizeof(path), DEVICES "/%s/capi/afu", mdev->uuid);
-	ret = read_file(path, afu, sizeof(afu));
-	if (ret < 0)
+	ret = mdev_attr_text(mdev, "afu", afu, sizeof(afu));
+	if (ret)
 		return ret;
-	afu[strcspn(afu, "\n")] = '\0';
 	snprintf(path, sizeof(path), DEBUGFS "/capi/%s/%lld/%s", afu,
 		 mdev_attr(mdev, "process_element"), name);
 	return write_file(path, text);
@@ -332,6 +343,7 @@ int from_event_fd(struct mdev *mdev, unsigned int flags, struct from *from)
 {
 	from->fd = capi_vfio_event_fd(&mdev->vfio, flags);
 	from->offset = -1;
+	from->nowait = false;
 	return from->fd < 0 ? from->fd : 0;
 }
 
@@ -344,14 +356,21 @@ int from_region(struct mdev *mdev, struct from *from)
 		return region;
 	from->fd = mdev->vfio.device;
 	from->offset = mdev->vfio.regions[region].offset;
+	from->nowait = false;
 	return 0;
 }
 
 ssize_t from_read(struct from from, void *buf, size_t size)
 {
-	ssize_t len = from.offset < 0 ? read(from.fd, buf, size) :
-					pread(from.fd, buf, size, from.offset);
+	struct iovec iov = { buf, size };
+	ssize_t len;
 
+	if (from.nowait)
+		len = preadv2(from.fd, &iov, 1, from.offset, RWF_NOWAIT);
+	else if (from.offset < 0)
+		len = read(from.fd, buf, size);
+	else
+		len = pread(from.fd, buf, size, from.offset);
 	return len < 0 ? -errno : len;
 }
 

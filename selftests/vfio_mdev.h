@@ -51,7 +51,10 @@ int mdev_open(struct mdev *mdev);
 int mdev_start(struct mdev *mdev);
 void mdev_close(struct mdev *mdev);
 
-/* The number in an attribute below capi/, such as events_raised. */
+/* An attribute below capi/, without the newline */
+int mdev_attr_text(struct mdev *mdev, const char *name, char *text,
+		   size_t size);
+/* The number in one, such as events_raised. */
 long long mdev_attr(struct mdev *mdev, const char *name);
 /* Writes an attribute below capi/. */
 int mdev_set(struct mdev *mdev, const char *name, const char *value);
@@ -81,12 +84,14 @@ int mdev_command(struct mdev *mdev, unsigned int command);
 
 /**
  * struct from - where events are read from
- * @fd: an event fd, or the device
- * @offset: where the events region begins; -1 for an event fd
+ * @fd: an event fd, the device, or a file of /dev/cxl
+ * @offset: where the events region begins; -1 for the others
+ * @nowait: whatever the file's flags say, this read does not wait
  */
 struct from {
 	int fd;
 	off_t offset;
+	bool nowait;
 };
 
 /* A new event fd, @flags as in struct capi_mdev_event_fd */
