@@ -284,6 +284,7 @@ static struct capi_afu_driver echo_driver = {
 	.device = CAPI_ECHO_DEVICE,
 	.attach = echo_attach,
 	.detach = echo_detach,
+	.abi = CAPI_ECHO_ABI,
 };
 
 int sim_echo_driver_init(void)

@@ -26,6 +26,9 @@
 #define CAPI_ECHO_REG_FAULT	0x38	/* WO: fault at this address */
 #define CAPI_ECHO_REG_ERROR	0x40	/* WO: report this AFU error */
 
+/* What its driver events look like, for CAPI_IOCTL_DRIVER_EVENTS */
+#define CAPI_ECHO_ABI		"echo-1"
+
 #define CAPI_ECHO_ID		0x000000004f484345ULL	/* "ECHO" */
 
 /*
