@@ -37,7 +37,6 @@ struct afu {
 #define ECHO_CONTEXTS	4
 #define ECHO_IRQS	4
 #define ECHO_IRQS_MAX	32
-#define ECHO_ABI	"echo-1"
 
 /*
  * Loads capi_sim with these AFUs on one adapter, unless it is: then all of its

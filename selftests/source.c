@@ -23,7 +23,7 @@ static int open_file(struct source *source, int flags)
 
 	ret = cxl_context(&afu, source->fd, &source->context);
 	if (!ret)
-		ret = cxl_driver_events(source->fd, ECHO_ABI);
+		ret = cxl_driver_events(source->fd, CAPI_ECHO_ABI);
 	return ret ? ret : cxl_start(source->fd);
 }
 
