@@ -348,12 +348,35 @@ test_removal()
 	expect "AFU and nodes go with the card" "" "$(find $class -type l)$(nodes)"
 }
 
+# An AFU with an error buffer, and with registers for a master. The page is 4096.
+test_area()
+{
+	buffer=$class/afu0.0/afu_err_buff
+	shows afu0.0/cr0 device 0x4350
+	shows afu0.0 irqs_max 2037
+	shows afu0.0 mmio_size 4096
+	shows afu0.0m mmio_size $((16384 + 4 * 4096))
+	shows afu0.0m pp_mmio_off 16384
+	shows afu0.0m pp_mmio_len 4096
+	expect "the error buffer has a size, and everybody may read it" 128:444 \
+		"$(stat -c %s:%a $buffer)"
+	expect "as much can be read" 128 "$(wc -c <$buffer)"
+	expect "or a part of it" 8 "$(dd if=$buffer bs=1 skip=120 2>/dev/null | wc -c)"
+	expect "without an error there is nothing in it" 00 \
+		"$(od -v -An -tx1 $buffer | tr -s ' ' '\n' | grep . | sort -u)"
+	link=$(echo /sys/kernel/debug/capi_sim/*/link)
+	echo 0 >"$link"
+	expect "it is all ones while the link is down" ff \
+		"$(od -v -An -tx1 $buffer | tr -s ' ' '\n' | grep . | sort -u)"
+	echo 1 >"$link"
+}
+
 ktap_print_header
 if ! command -v capi-events >/dev/null || ! capi_load afus=echo:8; then
 	ktap_skip_all "capi-events is not in PATH, or the modules cannot be loaded"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 142
+ktap_set_plan 153
 
 link=$(echo /sys/kernel/debug/capi_sim/*/link)
 id=$(uuid)
@@ -369,5 +392,7 @@ test_modes
 test_contexts
 test_card_reset
 test_removal
+capi_load afus=memcpy:4
+test_area
 check "nothing of this gives a warning" log_clean
 ktap_finished
