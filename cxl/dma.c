@@ -2,7 +2,294 @@
 /*
  * What an AFU reads and writes: the memory of a process, of the kernel, or of
  * the context's user.
+ *
+ * Software AFUs work in kernel threads. A process may be gone, or make its
+ * memory so slow that an access never ends: whoever stops such a thread sends
+ * it SIGKILL, and the access fails.
  */
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "core.h"
+
+/**
+ * capi_dma_begin() - an AFU is about to read and write
+ * @ctx: the context that it works for; attached until capi_dma_end()
+ *
+ * Where the addresses are those of a process, its memory is held and becomes
+ * the thread's. Keep it short: a process that exits waits with it.
+ *
+ * Context: kernel thread, may sleep.
+ * Return: 0, or -ESRCH if the process is gone.
+ */
+int capi_dma_begin(struct cxl_context *ctx)
+{
+	if (!ctx->mm)
+		return 0;
+	if (!mmget_not_zero(ctx->mm))
+		return -ESRCH;
+	kthread_use_mm(ctx->mm);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(capi_dma_begin);
+
+/**
+ * capi_dma_end() - opposite of capi_dma_begin()
+ * @ctx: the context
+ *
+ * If the process has exited meanwhile, its memory is taken apart by somebody
+ * else: that may wait for what the thread itself is to finish.
+ *
+ * Context: kernel thread, may sleep.
+ */
+void capi_dma_end(struct cxl_context *ctx)
+{
+	if (!ctx->mm)
+		return;
+	kthread_unuse_mm(ctx->mm);
+	mmput_async(ctx->mm);
+}
+EXPORT_SYMBOL_GPL(capi_dma_end);
+
+/* Why the memory of this process at @addr cannot be reached */
+static int process_error(u64 addr, bool store)
+{
+	unsigned int flags = FOLL_HWPOISON | (store ? FOLL_WRITE : 0);
+	struct page *page;
+	long n;
+
+	n = get_user_pages_unlocked(addr & PAGE_MASK, 1, &page, flags);
+	if (n == 1)
+		put_page(page);
+	return n == -EHWPOISON ? -EHWPOISON : -EFAULT;
+}
+
+/* Each of those that follow returns how many bytes are left to do. */
+
+static size_t process_rw(u64 addr, void *buf, size_t len, bool store)
+{
+	void __user *at = u64_to_user_ptr(addr);
+
+	if ((unsigned long)addr != addr)
+		return len;
+	return store ? copy_to_user(at, buf, len) : copy_from_user(buf, at, len);
+}
+
+/* NULL for what is no memory: user space, holes, registers of devices */
+static struct page *kernel_page(u64 addr)
+{
+	void *at = (void *)(unsigned long)addr;
+	struct page *page;
+
+	if ((unsigned long)addr != addr)
+		return NULL;
+	if (!is_vmalloc_addr(at))
+		return virt_addr_valid(at) ? virt_to_page(at) : NULL;
+	page = vmalloc_to_page(at);
+	return page && pfn_valid(page_to_pfn(page)) ? page : NULL;
+}
+
+static size_t kernel_store(u8 *at, const u8 *buf, size_t len)
+{
+	pagefault_disable();
+	for (; len; len--, at++, buf++)
+		__put_kernel_nofault(at, buf, u8, fault);
+fault:
+	pagefault_enable();
+	return len;
+}
+
+/* That there is a page does not mean that it can be reached there. */
+static size_t kernel_rw(u64 addr, void *buf, size_t len, bool store)
+{
+	size_t piece, left;
+
+	while (len) {
+		void *at = (void *)(unsigned long)addr;
+
+		if (!kernel_page(addr))
+			return len;
+		piece = min_t(size_t, len, PAGE_SIZE - offset_in_page(at));
+		if (store)
+			left = kernel_store(at, buf, piece);
+		else
+			left = copy_from_kernel_nofault(buf, at, piece) ?
+			       piece : 0;
+		len -= piece - left;
+		if (left)
+			return len;
+		addr += piece;
+		buf += piece;
+	}
+	return 0;
+}
+
+static int user_rw(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
+		   bool store)
+{
+	const struct capi_context_user *user = ctx->user;
+
+	if (store)
+		return user->dma_write(ctx, ctx->user_priv, addr, buf, len);
+	return user->dma_read(ctx, ctx->user_priv, addr, buf, len);
+}
+
+/* All at once; page by page only to find out what is missing. */
+static int user_rw_all(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
+		       bool store, u64 *bad)
+{
+	int rc = user_rw(ctx, addr, buf, len, store);
+	size_t piece;
+
+	while (rc && len) {
+		piece = min_t(u64, len, PAGE_SIZE - offset_in_page(addr));
+		rc = user_rw(ctx, addr, buf, piece, store);
+		if (rc) {
+			*bad = addr;
+			return rc;
+		}
+		len -= piece;
+		addr += piece;
+		buf += piece;
+		rc = len ? -EAGAIN : 0;
+	}
+	return rc;
+}
+
+static bool has_user_dma(struct cxl_context *ctx)
+{
+	return !ctx->mm && ctx->user && ctx->user->dma_read;
+}
+
+static int dma_rw(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
+		  bool store, u64 *bad)
+{
+	size_t left;
+
+	if (!len)
+		return 0;
+	if (addr + (len - 1) < addr) {
+		*bad = addr;
+		return -EFAULT;
+	}
+	if (has_user_dma(ctx))
+		return user_rw_all(ctx, addr, buf, len, store, bad);
+
+	left = ctx->mm ? process_rw(addr, buf, len, store) :
+			 kernel_rw(addr, buf, len, store);
+	if (!left)
+		return 0;
+	*bad = addr + (len - left);
+	return ctx->mm ? process_error(*bad, store) : -EFAULT;
+}
+
+/**
+ * capi_dma_read() - an AFU reads memory
+ * @ctx: the context that it works for
+ * @addr: where: an address of the process, of the kernel, or as the context's
+ *	user understands it
+ * @buf: filled; what is in it after an error is not what is there
+ * @len: how many bytes
+ * @bad: after an error, the first address that could not be read
+ *
+ * Context: kernel thread, between capi_dma_begin() and capi_dma_end(); may
+ * sleep.
+ * Return: 0, -EFAULT if there is no such memory or the thread was killed,
+ * -EHWPOISON if it is broken, -ENODEV or -EIO if there is no address space.
+ */
+int capi_dma_read(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
+		  u64 *bad)
+{
+	return dma_rw(ctx, addr, buf, len, false, bad);
+}
+EXPORT_SYMBOL_GPL(capi_dma_read);
+
+/**
+ * capi_dma_write() - an AFU writes memory
+ * @ctx: the context that it works for
+ * @addr: where; see capi_dma_read()
+ * @buf: what
+ * @len: how many bytes
+ * @bad: after an error, the first address that could not be written; what is
+ *	before it is, what is behind it may be
+ *
+ * Context: as capi_dma_read().
+ * Return: as capi_dma_read().
+ */
+int capi_dma_write(struct cxl_context *ctx, u64 addr, const void *buf,
+		   size_t len, u64 *bad)
+{
+	return dma_rw(ctx, addr, (void *)buf, len, true, bad);
+}
+EXPORT_SYMBOL_GPL(capi_dma_write);
+
+static u64 page_cmpxchg64(struct page *page, unsigned int offset, u64 old,
+			  u64 new)
+{
+	void *map = kmap_local_page(page);
+	u64 was = cmpxchg64((u64 *)(map + offset), old, new);
+
+	kunmap_local(map);
+	return was;
+}
+
+static int process_cmpxchg64(u64 addr, u64 *old, u64 new)
+{
+	struct page *page;
+
+	if ((unsigned long)addr != addr ||
+	    pin_user_pages_fast(addr & PAGE_MASK, 1, FOLL_WRITE, &page) != 1)
+		return process_error(addr, true);
+	*old = page_cmpxchg64(page, offset_in_page(addr), *old, new);
+	unpin_user_pages_dirty_lock(&page, 1, true);
+	return 0;
+}
+
+/* The kernel itself, which may be read only, has reserved pages. */
+static int kernel_cmpxchg64(u64 addr, u64 *old, u64 new)
+{
+	struct page *page = kernel_page(addr);
+	u64 now;
+
+	if (!page || PageReserved(page) ||
+	    copy_from_kernel_nofault(&now, (void *)(unsigned long)addr,
+				     sizeof(now)))
+		return -EFAULT;
+	*old = cmpxchg64((u64 *)(unsigned long)addr, *old, new);
+	return 0;
+}
+
+/**
+ * capi_dma_cmpxchg64() - an AFU compares and swaps 8 bytes of memory
+ * @ctx: the context that it works for
+ * @addr: where, a multiple of 8; see capi_dma_read()
+ * @old: what must be there; replaced by what was there
+ * @new: what to store then
+ * @bad: after an error, @addr
+ *
+ * @old and @new are as they are in memory. Other processors see no state
+ * between.
+ *
+ * Context: as capi_dma_read().
+ * Return: as capi_dma_read(), whether or not it was swapped; -EINVAL for an
+ * address that is no multiple of 8.
+ */
+int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
+		       u64 *bad)
+{
+	*bad = addr;
+	if (!IS_ALIGNED(addr, 8))
+		return -EINVAL;
+	if (ctx->mm)
+		return process_cmpxchg64(addr, old, new);
+	if (has_user_dma(ctx))
+		return ctx->user->dma_cmpxchg64(ctx, ctx->user_priv, addr, old,
+						new);
+	return kernel_cmpxchg64(addr, old, new);
+}
+EXPORT_SYMBOL_GPL(capi_dma_cmpxchg64);

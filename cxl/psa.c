@@ -92,7 +92,8 @@ void capi_psa_release(struct cxl_context *ctx)
  * capi_psa_zap() - remove all mappings of a context's problem state area
  * @ctx: the context
  *
- * They come back at the next access where it is still allowed.
+ * They come back at the next access where it is still allowed. That asks for the
+ * page frame again: no fault goes on that did so before.
  *
  * Context: process, may sleep.
  */
@@ -100,11 +101,11 @@ void capi_psa_zap(struct cxl_context *ctx)
 {
 	struct inode *inode;
 
-	down_read(&ctx->psa.sem);
+	down_write(&ctx->psa.sem);
 	inode = ctx->psa.inode;
 	if (inode)
 		ihold(inode);
-	up_read(&ctx->psa.sem);
+	up_write(&ctx->psa.sem);
 	if (!inode)
 		return;
 	unmap_mapping_range(inode->i_mapping, 0, 0, true);

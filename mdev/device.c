@@ -44,6 +44,9 @@ static const struct capi_context_user context_user = {
 	.irq = context_irq,
 	.link = context_link,
 	.revoke = context_revoke,
+	.dma_read = capi_mdev_dma_read,
+	.dma_write = capi_mdev_dma_write,
+	.dma_cmpxchg64 = capi_mdev_dma_cmpxchg64,
 	/* As other BARs do, and because a hypervisor would die of a SIGBUS. */
 	.mmap_ones = true,
 };
@@ -166,6 +169,7 @@ static void device_release(struct vfio_device *vdev)
 	capi_mdev_irqs_release(m);
 	kfree(m->msix_table);
 	kfree(m->window.data);
+	capi_mdev_dma_release(m);
 	mutex_destroy(&m->lock);
 	vfio_free_device(vdev);
 }
@@ -175,6 +179,7 @@ static int device_init(struct vfio_device *vdev)
 	struct capi_mdev *m = to_capi_mdev(vdev);
 
 	mutex_init(&m->lock);
+	capi_mdev_dma_init(m);
 	return 0;
 }
 
@@ -189,6 +194,7 @@ static const struct vfio_device_ops device_ops = {
 	.write = device_write,
 	.mmap = device_mmap,
 	.request = device_request,
+	.dma_unmap = capi_mdev_dma_unmap,
 	VFIO_GET_REGION_INFO_OPS(capi_mdev_get_region_info)
 	VFIO_IOMMUFD_EMULATED_OPS
 };

@@ -65,12 +65,24 @@ struct capi_mdev_window {
 };
 
 /**
+ * struct capi_mdev_pins - the consumer's memory that is pinned
+ * @lock: held while there is any. Taken by the AFU's thread, and under the VFIO
+ *	core's locks; nothing but VFIO is called while it is held.
+ * @not_before: no new ones before that time, in jiffies; covered by @lock
+ */
+struct capi_mdev_pins {
+	struct mutex lock; /* pins, not_before */
+	unsigned long not_before;
+};
+
+/**
  * struct capi_mdev - a mediated device
  * @vdev: what VFIO knows of it
  * @ctx: its context, from create to remove
  * @desc: of the context's AFU
  * @irqs: see there
  * @stale: acknowledgements ignored since the device was created
+ * @pins: see there
  * @lock: covers all below
  * @reader: of the context's events; there is one while the device is open
  * @revoked: the adapter is gone
@@ -87,6 +99,7 @@ struct capi_mdev {
 	const struct capi_afu_desc *desc;
 	struct capi_mdev_irqs irqs;
 	atomic_t stale;
+	struct capi_mdev_pins pins;
 
 	struct mutex lock; /* all below */
 	struct capi_event_reader *reader;
@@ -204,6 +217,17 @@ void capi_mdev_raise_err(struct capi_mdev *m);
 void capi_mdev_raise_req(struct capi_mdev *m);
 long capi_mdev_get_irq_info(struct capi_mdev *m, void __user *arg);
 long capi_mdev_set_irqs(struct capi_mdev *m, void __user *arg);
+
+/* dma.c */
+void capi_mdev_dma_init(struct capi_mdev *m);
+void capi_mdev_dma_release(struct capi_mdev *m);
+int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
+		       void *buf, size_t len);
+int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
+			const void *buf, size_t len);
+int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
+			    u64 *old, u64 new);
+void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length);
 
 /* event.c */
 long capi_mdev_get_event_fd(struct capi_mdev *m, void __user *arg);

@@ -92,13 +92,20 @@ static int run(const char *command)
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENODEV;
 }
 
-int capi_load(void)
+static int load_kind(const char *kind)
 {
-	char path[PATH_MAX];
+	char pattern[PATH_MAX], path[PATH_MAX];
 
-	if (!find(BUS "/*/mdev_supported_types/*-echo", path, sizeof(path)))
+	snprintf(pattern, sizeof(pattern), BUS "/*/mdev_supported_types/*-%s",
+		 kind);
+	if (!find(pattern, path, sizeof(path)))
 		return 0;
 	return capi_reload("");
+}
+
+int capi_load(void)
+{
+	return load_kind("echo");
 }
 
 int capi_reload(const char *parameters)
@@ -116,7 +123,8 @@ int capi_reload(const char *parameters)
 
 /* Creating and removing */
 
-int mdev_create_on(struct mdev *mdev, const char *card)
+static int create_kind_on(struct mdev *mdev, const char *card,
+			  const char *kind)
 {
 	char pattern[PATH_MAX], path[PATH_MAX], *end;
 	int ret;
@@ -126,7 +134,7 @@ int mdev_create_on(struct mdev *mdev, const char *card)
 	mdev->vfio.group = -1;
 	mdev->vfio.container = -1;
 
-	ret = capi_load();
+	ret = load_kind(kind);
 	if (ret)
 		return ret;
 	ret = read_file("/proc/sys/kernel/random/uuid", mdev->uuid,
@@ -135,7 +143,7 @@ int mdev_create_on(struct mdev *mdev, const char *card)
 		return ret;
 
 	snprintf(pattern, sizeof(pattern),
-		 BUS "/%s/mdev_supported_types/*-echo/create", card);
+		 BUS "/%s/mdev_supported_types/*-%s/create", card, kind);
 	ret = find(pattern, path, sizeof(path));
 	if (ret)
 		return ret;
@@ -149,9 +157,19 @@ int mdev_create_on(struct mdev *mdev, const char *card)
 	return 0;
 }
 
+int mdev_create_on(struct mdev *mdev, const char *card)
+{
+	return create_kind_on(mdev, card, "echo");
+}
+
 int mdev_create(struct mdev *mdev)
 {
 	return mdev_create_on(mdev, "*");
+}
+
+int mdev_create_kind(struct mdev *mdev, const char *kind)
+{
+	return create_kind_on(mdev, "*", kind);
 }
 
 int mdev_remove(struct mdev *mdev)

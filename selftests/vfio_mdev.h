@@ -44,6 +44,8 @@ int capi_reload(const char *parameters);
 /* On the first adapter with an echo AFU, or on the one called @card. */
 int mdev_create(struct mdev *mdev);
 int mdev_create_on(struct mdev *mdev, const char *card);
+/* With another kind of AFU, such as "memcpy" */
+int mdev_create_kind(struct mdev *mdev, const char *kind);
 int mdev_remove(struct mdev *mdev);
 
 /* Opens and enables it; mdev_start() also starts the context. */

@@ -65,8 +65,36 @@ static int sim_psa_pfn(struct cxl_context *ctx, unsigned long page,
 	return ops->pfn(capi_context_backend_priv(ctx), page, pfn);
 }
 
-static int sim_afu_reset(struct cxl_afu *afu)
+static int sim_area_pfn(struct cxl_context *ctx, unsigned long page,
+			unsigned long *pfn)
 {
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
+	struct page *memory = sim_area_page(afu, page);
+
+	if (!memory)
+		return -EINVAL;
+	*pfn = page_to_pfn(memory);
+	/* From here on they cannot wait for faults. */
+	sim_workers_kick(afu);
+	return 0;
+}
+
+static int sim_afu_reset(struct cxl_afu *capi)
+{
+	struct sim_afu *afu = capi_afu_priv(capi);
+
+	atomic_inc(&afu->resets);
+	sim_workers_stop(afu);
+	if (afu->ops->reset)
+		afu->ops->reset(afu);
+	return 0;
+}
+
+static int sim_err_read(struct cxl_afu *capi, char *buf, u64 off, size_t count)
+{
+	struct sim_afu *afu = capi_afu_priv(capi);
+
+	afu->ops->err_read(afu, buf, off, count);
 	return 0;
 }
 
@@ -88,17 +116,66 @@ static const struct capi_backend_ops sim_backend_ops = {
 	.mmio_read = sim_mmio_read,
 	.mmio_write = sim_mmio_write,
 	.psa_pfn = sim_psa_pfn,
+	.area_pfn = sim_area_pfn,
 	.afu_reset = sim_afu_reset,
+	.err_read = sim_err_read,
 };
 
+static void remove_afus(struct sim_adapter *adapter)
+{
+	struct sim_afu *afu = &adapter->afus[adapter->nr_afus];
+
+	while (afu-- > adapter->afus) {
+		if (afu->ops->remove)
+			afu->ops->remove(afu);
+		sim_area_free(afu);
+		mutex_destroy(&afu->lock);
+	}
+}
+
+static int probe_afu(struct sim_afu *afu)
+{
+	int rc = sim_area_init(afu);
+
+	if (rc)
+		return rc;
+	atomic_set(&afu->resets, 0);
+	mutex_init(&afu->lock);
+	spin_lock_init(&afu->list);
+	INIT_LIST_HEAD(&afu->workers);
+	rc = afu->ops->probe ? afu->ops->probe(afu) : 0;
+	if (rc)
+		sim_area_free(afu);
+	return rc;
+}
+
+/* Each counts from when it is there. */
+static int probe_afus(struct sim_adapter *adapter, const struct sim_afu *afus,
+		      unsigned int nr_afus)
+{
+	int rc;
+
+	for (; adapter->nr_afus < nr_afus; adapter->nr_afus++) {
+		adapter->afus[adapter->nr_afus] = afus[adapter->nr_afus];
+		rc = probe_afu(&adapter->afus[adapter->nr_afus]);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* AFUs that work in memory have lost what they were doing when it is back. */
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
 {
 	bool ok = true;
+	unsigned int i;
 
 	mutex_lock(&adapter->lock);
 	WRITE_ONCE(adapter->link_up, up);
 	if (adapter->capi)
 		ok = capi_adapter_set_link(adapter->capi, up);
+	for (i = 0; !up && i < adapter->nr_afus; i++)
+		sim_workers_stop(&adapter->afus[i]);
 	mutex_unlock(&adapter->lock);
 	if (!ok)
 		sim_adapter_drop(adapter);
@@ -174,6 +251,7 @@ void sim_adapter_destroy(struct sim_adapter *adapter)
 {
 	sim_adapter_drop(adapter);
 	flush_work(&adapter->removal);
+	remove_afus(adapter);
 	kfree(adapter);
 }
 
@@ -246,9 +324,10 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 	INIT_WORK(&adapter->removal, sim_adapter_remove);
 	adapter->deletion.notifier_call = sim_function_deleted;
 	mutex_init(&adapter->lock);
-	memcpy(adapter->afus, afus, nr_afus * sizeof(*afus));
-	adapter->nr_afus = nr_afus;
 	adapter->link_up = true;
+	rc = probe_afus(adapter, afus, nr_afus);
+	if (rc)
+		goto err_free;
 
 	sim_function_init(&adapter->functions[0], PCI_VENDOR_ID_IBM, 0x0477);
 	for (i = 0; i < nr_afus; i++)
@@ -258,9 +337,12 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 	pci_lock_rescan_remove();
 	rc = plug_in(adapter);
 	pci_unlock_rescan_remove();
-	if (rc) {
-		kfree(adapter);
-		return ERR_PTR(rc);
-	}
+	if (rc)
+		goto err_free;
 	return adapter;
+
+err_free:
+	remove_afus(adapter);
+	kfree(adapter);
+	return ERR_PTR(rc);
 }

@@ -271,28 +271,13 @@ static void *echo_memory(struct echo *echo, u64 off)
 	return page_address(echo->memory) + offset_in_page(off);
 }
 
-static u64 load_memory(void *at, unsigned int width)
-{
-	if (width == 8)
-		return le64_to_cpu(READ_ONCE(*(__le64 *)at));
-	return le32_to_cpu(READ_ONCE(*(__le32 *)at));
-}
-
-static void store_memory(void *at, unsigned int width, u64 value)
-{
-	if (width == 8)
-		WRITE_ONCE(*(__le64 *)at, cpu_to_le64(value));
-	else
-		WRITE_ONCE(*(__le32 *)at, cpu_to_le32(value));
-}
-
 static u64 echo_read(void *afu, u64 off, unsigned int width)
 {
 	struct echo *echo = afu;
 	u64 value;
 
 	if (off >= PAGE_SIZE)
-		return load_memory(echo_memory(echo, off), width);
+		return sim_load(echo_memory(echo, off), width);
 
 	spin_lock(&echo->lock);
 	value = echo_register(echo, off & ~7ULL);
@@ -375,7 +360,7 @@ static void echo_write(void *afu, u64 off, unsigned int width, u64 value)
 	bool stored;
 
 	if (off >= PAGE_SIZE) {
-		store_memory(echo_memory(echo, off), width, value);
+		sim_store(echo_memory(echo, off), width, value);
 		return;
 	}
 	if (!IS_ALIGNED(off, 8))

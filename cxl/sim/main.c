@@ -11,13 +11,14 @@ static unsigned int adapters = 1;
 module_param(adapters, uint, 0444);
 MODULE_PARM_DESC(adapters, "how many adapters, 1 to 16 (default 1)");
 
-static char *afus = "echo:8";
+static char *afus = "echo:8,memcpy:511";
 module_param(afus, charp, 0444);
-MODULE_PARM_DESC(afus, "AFUs of each adapter, kind:contexts[,...] (default echo:8)");
+MODULE_PARM_DESC(afus, "AFUs of each adapter, kind:contexts[,...] (default echo:8,memcpy:511)");
 
 /* A new kind of software AFU is a row here. */
 static const struct sim_afu_ops * const kinds[] = {
 	&sim_echo_ops,
+	&sim_memcpy_ops,
 };
 
 static LIST_HEAD(sim_adapters);
@@ -44,6 +45,9 @@ static int parse_afu(char *word, struct sim_afu *afu)
 		return -EINVAL;
 	afu->desc = afu->ops->desc;
 	afu->desc.contexts = contexts;
+	if (afu->desc.pp_offset)
+		afu->desc.area_size = afu->desc.pp_offset +
+				      contexts * afu->desc.psa_size;
 	return 0;
 }
 
@@ -93,12 +97,12 @@ static int create_adapters(const struct sim_afu *list, unsigned int nr_afus)
 
 static int __init capi_sim_init(void)
 {
-	struct sim_afu list[SIM_MAX_AFUS];
+	static struct sim_afu list[SIM_MAX_AFUS];
 	int n, rc;
 
 	n = parse_afus(list);
 	if (n < 0 || !adapters || adapters > SIM_MAX_ADAPTERS) {
-		pr_err("capi_sim: adapters=%u afus=%s cannot be: 1 to %d adapters, AFUs as in echo:8,echo:4\n",
+		pr_err("capi_sim: adapters=%u afus=%s cannot be: 1 to %d adapters, AFUs as in echo:8,memcpy:511\n",
 		       adapters, afus, SIM_MAX_ADAPTERS);
 		return n < 0 ? n : -EINVAL;
 	}

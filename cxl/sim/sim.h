@@ -5,6 +5,8 @@
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include <misc/capi.h>
@@ -13,9 +15,17 @@
 #define SIM_MAX_AFUS		8
 #define SIM_CONFIG_SIZE		256
 
+struct sim_afu;
+
 /**
  * struct sim_afu_ops - a kind of software AFU
- * @desc: what it is; the number of contexts is the administrator's
+ * @desc: what it is; the number of contexts is the administrator's, and with it
+ *	the size of the whole area, where @pp_offset says that there is one
+ * @probe: an AFU of that kind comes; may set its priv. Optional, as are the next
+ *	three.
+ * @remove: it goes; no context of it is left
+ * @reset: it is reset; no worker of its contexts works
+ * @err_read: as struct capi_backend_ops.err_read
  * @init: a context was created; returns what the others get as @afu, or an
  *	ERR_PTR
  * @release: opposite of @init
@@ -28,6 +38,10 @@
  */
 struct sim_afu_ops {
 	struct capi_afu_desc desc;
+	int (*probe)(struct sim_afu *afu);
+	void (*remove)(struct sim_afu *afu);
+	void (*reset)(struct sim_afu *afu);
+	void (*err_read)(struct sim_afu *afu, char *buf, u64 off, size_t count);
 	void *(*init)(struct cxl_context *ctx);
 	void (*release)(void *afu);
 	void (*clear)(void *afu);
@@ -39,15 +53,63 @@ struct sim_afu_ops {
 };
 
 extern const struct sim_afu_ops sim_echo_ops;
+extern const struct sim_afu_ops sim_memcpy_ops;
 
 /**
  * struct sim_afu - an AFU of a software adapter
  * @ops: its kind
  * @desc: the kind's description, with this AFU's number of contexts
+ * @priv: the kind's
+ * @area: the pages of the whole area, as far as they are used; see area.c
+ * @resets: how often it was reset
+ * @lock: held while all workers are stopped, so that none comes or goes
+ * @list: covers @workers as well, for those who cannot sleep; inside @lock
+ * @workers: those of its contexts, started or not
  */
 struct sim_afu {
 	const struct sim_afu_ops *ops;
 	struct capi_afu_desc desc;
+	void *priv;
+	struct page **area;
+	atomic_t resets;
+
+	struct mutex lock; /* workers */
+	spinlock_t list; /* workers */
+	struct list_head workers;
+};
+
+/**
+ * enum sim_work - what a burst of work came to
+ * @SIM_WORK_DONE: something was done, there may be more
+ * @SIM_WORK_NONE: there is nothing in memory yet
+ * @SIM_WORK_HALTED: nothing will be done before something is stored to a register
+ */
+enum sim_work {
+	SIM_WORK_DONE,
+	SIM_WORK_NONE,
+	SIM_WORK_HALTED,
+};
+
+/**
+ * struct sim_worker - the thread that works for a context
+ * @ctx: the context
+ * @burst: what it does
+ * @node: in the AFU's list
+ * @lock: covers @task
+ * @task: the thread; NULL while it is stopped
+ * @wait: where it sleeps
+ * @kicked: somebody may have stored to a register
+ * @ending: the thread is to end
+ */
+struct sim_worker {
+	struct cxl_context *ctx;
+	enum sim_work (*burst)(struct sim_worker *worker);
+	struct list_head node;
+	struct mutex lock; /* task */
+	struct task_struct *task;
+	wait_queue_head_t wait;
+	bool kicked;
+	bool ending;
 };
 
 /**
@@ -96,6 +158,39 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up);
 void sim_adapter_drop(struct sim_adapter *adapter);
 void sim_adapter_destroy(struct sim_adapter *adapter);
+
+/* Memory as the bus sees it: the first byte is the least significant one. */
+
+static inline u64 sim_load(const void *at, unsigned int width)
+{
+	if (width == 8)
+		return le64_to_cpu(READ_ONCE(*(const __le64 *)at));
+	return le32_to_cpu(READ_ONCE(*(const __le32 *)at));
+}
+
+static inline void sim_store(void *at, unsigned int width, u64 value)
+{
+	if (width == 8)
+		WRITE_ONCE(*(__le64 *)at, cpu_to_le64(value));
+	else
+		WRITE_ONCE(*(__le32 *)at, cpu_to_le32(value));
+}
+
+/* area.c */
+int sim_area_init(struct sim_afu *afu);
+void sim_area_free(struct sim_afu *afu);
+struct page *sim_area_page(struct sim_afu *afu, unsigned long page);
+
+/* worker.c */
+void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx,
+		     enum sim_work (*burst)(struct sim_worker *worker));
+void sim_worker_release(struct sim_worker *worker);
+int sim_worker_start(struct sim_worker *worker);
+void sim_worker_stop(struct sim_worker *worker);
+void sim_worker_kick(struct sim_worker *worker);
+bool sim_worker_ending(struct sim_worker *worker);
+void sim_workers_kick(struct sim_afu *afu);
+void sim_workers_stop(struct sim_afu *afu);
 
 /* vphb.c */
 void sim_function_init(struct sim_function *function, u16 vendor, u16 device);

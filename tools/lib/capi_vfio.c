@@ -102,7 +102,7 @@ static int open_container(struct capi_vfio *dev)
 			    strerror(errno));
 
 	if (ioctl(dev->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
-	    !ioctl(dev->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU))
+	    !ioctl(dev->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU))
 		return fail(dev, -ENODEV,
 			    "VFIO lacks its type1 IOMMU driver: load it with 'modprobe vfio_iommu_type1'");
 	return 0;
@@ -137,7 +137,7 @@ static int open_device(struct capi_vfio *dev, const char *uuid)
 		return fail(dev, -errno,
 			    "cannot attach the group of mdev %s to a container: %s",
 			    uuid, strerror(errno));
-	if (ioctl(dev->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
+	if (ioctl(dev->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
 		return fail(dev, -errno, "cannot set up type1 DMA for mdev %s: %s",
 			    uuid, strerror(errno));
 

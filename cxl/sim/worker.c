@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The threads in which software AFUs work: one for each context that is
+ * started, in the cgroups of whoever started it.
+ *
+ * Nothing tells an AFU that there is work in memory, so its thread looks again
+ * and again: at once while there is work, then ever more seldom, in the end
+ * every POLL. Then it also removes the mappings of its registers: whoever uses
+ * them faults, which wakes it. An AFU that needs nothing but a store to one of
+ * its registers sleeps until then.
+ */
+#include <linux/cgroup.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+
+#include <misc/cxl.h>
+
+#include "sim.h"
+
+/* How long it waits after the first look that found nothing */
+#define FIRST_PAUSE	(20 * NSEC_PER_USEC)
+/* All that are idle look at the same time, so that one timer wakes them. */
+#define POLL		(40 * NSEC_PER_MSEC)
+
+/* Is it to end what it does? Accesses to memory may fail then for no reason. */
+bool sim_worker_ending(struct sim_worker *worker)
+{
+	return READ_ONCE(worker->ending);
+}
+
+/* Sleeps until then, or for good; ends early when it is kicked. */
+static void worker_sleep(struct sim_worker *worker, ktime_t *until, u64 slack)
+{
+	DEFINE_WAIT(entry);
+
+	prepare_to_wait(&worker->wait, &entry, TASK_IDLE);
+	if (!READ_ONCE(worker->kicked) && !sim_worker_ending(worker))
+		schedule_hrtimeout_range(until, slack, HRTIMER_MODE_ABS);
+	finish_wait(&worker->wait, &entry);
+}
+
+static void worker_pause(struct sim_worker *worker, u64 pause)
+{
+	ktime_t until = ktime_add_ns(ktime_get(), pause);
+
+	worker_sleep(worker, &until, pause / 4);
+}
+
+static void worker_poll(struct sim_worker *worker)
+{
+	ktime_t until = ns_to_ktime((div64_u64(ktime_get_ns(), POLL) + 1) * POLL);
+
+	worker_sleep(worker, &until, 0);
+}
+
+/* Goes on until the AFU must not work for the context any more. */
+static void worker_work(struct sim_worker *worker)
+{
+	u64 pause = FIRST_PAUSE;
+	bool zapped = false;
+	enum sim_work work;
+
+	while (!sim_worker_ending(worker)) {
+		work = worker->burst(worker);
+		if (work == SIM_WORK_DONE) {
+			pause = FIRST_PAUSE;
+			cond_resched();
+		} else if (xchg(&worker->kicked, false)) {
+			pause = FIRST_PAUSE;
+			zapped = false;
+		} else if (pause < POLL) {
+			worker_pause(worker, pause);
+			pause *= 2;
+		} else if (!zapped) {
+			/* And looks once more: what was stored before, stays. */
+			capi_psa_zap(worker->ctx);
+			zapped = true;
+		} else if (work == SIM_WORK_NONE ||
+			   capi_psa_pinned(worker->ctx)) {
+			worker_poll(worker);
+		} else {
+			worker_sleep(worker, NULL, 0);
+		}
+	}
+}
+
+static int worker_thread(void *data)
+{
+	struct sim_worker *worker = data;
+
+	/* It ends accesses to memory that never comes. */
+	allow_kernel_signal(SIGKILL);
+	worker_work(worker);
+
+	set_current_state(TASK_IDLE);
+	while (!kthread_should_stop()) {
+		schedule();
+		set_current_state(TASK_IDLE);
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
+
+/**
+ * sim_worker_init() - give a context a worker
+ * @worker: to be filled in
+ * @ctx: the context, of a software AFU
+ * @burst: looks at registers and memory, and does a bounded amount of work
+ *
+ * Context: process, may sleep.
+ */
+void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx,
+		     enum sim_work (*burst)(struct sim_worker *worker))
+{
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
+
+	worker->ctx = ctx;
+	worker->burst = burst;
+	mutex_init(&worker->lock);
+	init_waitqueue_head(&worker->wait);
+	mutex_lock(&afu->lock);
+	spin_lock(&afu->list);
+	list_add_tail(&worker->node, &afu->workers);
+	spin_unlock(&afu->list);
+	mutex_unlock(&afu->lock);
+}
+
+/**
+ * sim_worker_release() - opposite of sim_worker_init()
+ * @worker: the worker, stopped
+ *
+ * Context: process, may sleep.
+ */
+void sim_worker_release(struct sim_worker *worker)
+{
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(worker->ctx));
+
+	mutex_lock(&afu->lock);
+	spin_lock(&afu->list);
+	list_del(&worker->node);
+	spin_unlock(&afu->list);
+	mutex_unlock(&afu->lock);
+	mutex_destroy(&worker->lock);
+}
+
+/**
+ * sim_worker_start() - begin to work
+ * @worker: the worker
+ *
+ * What the thread uses is accounted to the caller's cgroups.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or an error from making the thread.
+ */
+int sim_worker_start(struct sim_worker *worker)
+{
+	struct cxl_context *ctx = worker->ctx;
+	struct task_struct *task;
+	int rc;
+
+	WRITE_ONCE(worker->ending, false);
+	WRITE_ONCE(worker->kicked, false);
+	task = kthread_create(worker_thread, worker, "capi-%s-%d",
+			      capi_afu_name(capi_context_afu(ctx)),
+			      cxl_process_element(ctx));
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	rc = cgroup_attach_task_all(current, task);
+	if (rc) {
+		kthread_stop(task);
+		return rc;
+	}
+	mutex_lock(&worker->lock);
+	worker->task = task;
+	wake_up_process(task);
+	mutex_unlock(&worker->lock);
+	return 0;
+}
+
+/**
+ * sim_worker_stop() - stop working
+ * @worker: the worker; nothing happens if it is stopped
+ *
+ * When it returns, no burst runs.
+ *
+ * Context: process, may sleep.
+ */
+void sim_worker_stop(struct sim_worker *worker)
+{
+	mutex_lock(&worker->lock);
+	if (worker->task) {
+		/* First, for a thread that does not listen to signals yet. */
+		WRITE_ONCE(worker->ending, true);
+		send_sig(SIGKILL, worker->task, 1);
+		kthread_stop(worker->task);
+		worker->task = NULL;
+	}
+	mutex_unlock(&worker->lock);
+}
+
+/**
+ * sim_worker_kick() - there may be something in the registers
+ * @worker: the worker, started or not
+ *
+ * Context: any.
+ */
+void sim_worker_kick(struct sim_worker *worker)
+{
+	WRITE_ONCE(worker->kicked, true);
+	wake_up(&worker->wait);
+}
+
+/**
+ * sim_workers_kick() - there may be something in the registers of any context
+ * @afu: the AFU
+ *
+ * Context: process.
+ */
+void sim_workers_kick(struct sim_afu *afu)
+{
+	struct sim_worker *worker;
+
+	spin_lock(&afu->list);
+	list_for_each_entry(worker, &afu->workers, node)
+		sim_worker_kick(worker);
+	spin_unlock(&afu->list);
+}
+
+/**
+ * sim_workers_stop() - stop working for all contexts
+ * @afu: the AFU
+ *
+ * Each does nothing until it is stopped and started again.
+ *
+ * Context: process, may sleep.
+ */
+void sim_workers_stop(struct sim_afu *afu)
+{
+	struct sim_worker *worker;
+
+	mutex_lock(&afu->lock);
+	list_for_each_entry(worker, &afu->workers, node)
+		sim_worker_stop(worker);
+	mutex_unlock(&afu->lock);
+}

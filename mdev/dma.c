@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The AFU's accesses to the consumer's memory, by IOVA. They come from the AFU's
+ * thread alone, which is stopped before the device is closed.
+ *
+ * That thread never takes capi_mdev.lock: a reset holds it while it waits for
+ * the thread.
+ */
+#include <linux/highmem.h>
+#include <linux/iommu.h>
+#include <linux/sched.h>
+
+#include "mdev.h"
+
+/* How long nothing is pinned after an unmapping met a pin */
+#define PIN_BREAK	(HZ / 10)
+
+/*
+ * VFIO has many ways to say that there is no such memory. Some containers
+ * cannot do it at all: the first version of type1 does not pin.
+ */
+static int dma_error(int rc)
+{
+	return rc == -EACCES || rc == -ENOTTY ? -ENODEV : -EFAULT;
+}
+
+int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
+		       void *buf, size_t len)
+{
+	struct capi_mdev *m = priv;
+	int rc = vfio_dma_rw(&m->vdev, addr, buf, len, false);
+
+	return rc ? dma_error(rc) : 0;
+}
+
+int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
+			const void *buf, size_t len)
+{
+	struct capi_mdev *m = priv;
+	int rc = vfio_dma_rw(&m->vdev, addr, (void *)buf, len, true);
+
+	return rc ? dma_error(rc) : 0;
+}
+
+/* Returns with pins.lock held, or -EFAULT if the thread is to end. */
+static int begin_pin(struct capi_mdev *m)
+{
+	long left;
+
+	for (;;) {
+		mutex_lock(&m->pins.lock);
+		left = m->pins.not_before - jiffies;
+		if (left <= 0)
+			return 0;
+		mutex_unlock(&m->pins.lock);
+		if (fatal_signal_pending(current))
+			return -EFAULT;
+		schedule_timeout_killable(min_t(long, left, PIN_BREAK));
+	}
+}
+
+int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
+			    u64 *old, u64 new)
+{
+	struct capi_mdev *m = priv;
+	dma_addr_t iova = addr & PAGE_MASK;
+	struct page *page;
+	void *map;
+	int rc;
+
+	rc = begin_pin(m);
+	if (rc)
+		return rc;
+	rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ | IOMMU_WRITE, &page);
+	if (rc == 1) {
+		map = kmap_local_page(page);
+		*old = cmpxchg64((u64 *)(map + offset_in_page(addr)), *old, new);
+		kunmap_local(map);
+		vfio_unpin_pages(&m->vdev, iova, 1);
+	}
+	mutex_unlock(&m->pins.lock);
+	return rc == 1 ? 0 : dma_error(rc);
+}
+
+/*
+ * The consumer unmaps memory of which VFIO has seen a page pinned. It looks
+ * again when this returns, and does not put up with finding one ten times: the
+ * pin that there is ends now, and the next one waits until that look is long over.
+ */
+void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
+{
+	struct capi_mdev *m = to_capi_mdev(vdev);
+
+	mutex_lock(&m->pins.lock);
+	m->pins.not_before = jiffies + PIN_BREAK;
+	mutex_unlock(&m->pins.lock);
+}
+
+void capi_mdev_dma_init(struct capi_mdev *m)
+{
+	mutex_init(&m->pins.lock);
+	m->pins.not_before = jiffies;
+}
+
+void capi_mdev_dma_release(struct capi_mdev *m)
+{
+	mutex_destroy(&m->pins.lock);
+}
