@@ -293,3 +293,59 @@ int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
 	return kernel_cmpxchg64(addr, old, new);
 }
 EXPORT_SYMBOL_GPL(capi_dma_cmpxchg64);
+
+/**
+ * capi_dma_watch() - get ready to look at memory again and again
+ * @ctx: the context
+ * @addr: where; see capi_dma_read()
+ *
+ * Context: kernel thread, not between capi_dma_begin() and capi_dma_end(); may
+ * sleep.
+ * Return: 0, to be followed by capi_dma_unwatch(), or an error where
+ * capi_dma_peek() is not for that address.
+ */
+int capi_dma_watch(struct cxl_context *ctx, u64 addr)
+{
+	if (!has_user_dma(ctx))
+		return 0;
+	if (!ctx->user->dma_watch)
+		return -EOPNOTSUPP;
+	return ctx->user->dma_watch(ctx, ctx->user_priv, addr);
+}
+EXPORT_SYMBOL_GPL(capi_dma_watch);
+
+/**
+ * capi_dma_unwatch() - opposite of capi_dma_watch()
+ * @ctx: the context
+ *
+ * Context: as capi_dma_watch(). No capi_dma_peek() runs.
+ */
+void capi_dma_unwatch(struct cxl_context *ctx)
+{
+	if (has_user_dma(ctx))
+		ctx->user->dma_unwatch(ctx, ctx->user_priv);
+}
+EXPORT_SYMBOL_GPL(capi_dma_unwatch);
+
+/**
+ * capi_dma_peek() - look at a byte of memory without waiting for anybody
+ * @ctx: the context
+ * @addr: where; what capi_dma_watch() was called with
+ * @value: filled, unless an error is returned
+ *
+ * Context: kernel thread, between capi_dma_begin() and capi_dma_end(), which
+ * need not be the context's own.
+ * Return: 0, -EAGAIN if it cannot be seen at this moment, -EFAULT if
+ * capi_dma_read() must be called to see it.
+ */
+int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value)
+{
+	if (has_user_dma(ctx))
+		return ctx->user->dma_peek(ctx, ctx->user_priv, addr, value);
+	if (!ctx->mm)
+		return kernel_rw(addr, value, 1, false) ? -EFAULT : 0;
+	if ((unsigned long)addr != addr)
+		return -EFAULT;
+	return copy_from_user_nofault(value, u64_to_user_ptr(addr), 1);
+}
+EXPORT_SYMBOL_GPL(capi_dma_peek);

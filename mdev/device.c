@@ -47,6 +47,9 @@ static const struct capi_context_user context_user = {
 	.dma_read = capi_mdev_dma_read,
 	.dma_write = capi_mdev_dma_write,
 	.dma_cmpxchg64 = capi_mdev_dma_cmpxchg64,
+	.dma_watch = capi_mdev_dma_watch,
+	.dma_unwatch = capi_mdev_dma_unwatch,
+	.dma_peek = capi_mdev_dma_peek,
 	/* As other BARs do, and because a hypervisor would die of a SIGBUS. */
 	.mmap_ones = true,
 };

@@ -83,15 +83,80 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 }
 
 /*
+ * While the AFU is idle, the page with the next element of its queue is pinned:
+ * it can be looked at without any lock of the consumer. Who cannot have a page
+ * pinned is asked once and not again, since VFIO says so in the log each time.
+ */
+int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
+{
+	struct capi_mdev *m = priv;
+	dma_addr_t iova = addr & PAGE_MASK;
+	int rc = -EAGAIN;
+
+	mutex_lock(&m->pins.lock);
+	if (m->pins.unwatchable) {
+		rc = -EOPNOTSUPP;
+	} else if (time_after_eq(jiffies, m->pins.not_before)) {
+		rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ,
+				    &m->pins.watched);
+		m->pins.iova = iova;
+		m->pins.unwatchable = rc != 1;
+		rc = rc == 1 ? 0 : -EOPNOTSUPP;
+	}
+	if (rc)
+		m->pins.watched = NULL;
+	mutex_unlock(&m->pins.lock);
+	return rc;
+}
+
+/* Caller holds pins.lock. */
+static void unwatch(struct capi_mdev *m)
+{
+	if (m->pins.watched)
+		vfio_unpin_pages(&m->vdev, m->pins.iova, 1);
+	m->pins.watched = NULL;
+}
+
+void capi_mdev_dma_unwatch(struct cxl_context *ctx, void *priv)
+{
+	struct capi_mdev *m = priv;
+
+	mutex_lock(&m->pins.lock);
+	unwatch(m);
+	mutex_unlock(&m->pins.lock);
+}
+
+/* In a thread that looks for others too, and must not wait for this one. */
+int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
+		       u8 *value)
+{
+	struct capi_mdev *m = priv;
+	u8 *map;
+	int rc = -EFAULT;
+
+	if (!mutex_trylock(&m->pins.lock))
+		return -EAGAIN;
+	if (m->pins.watched) {
+		map = kmap_local_page(m->pins.watched);
+		*value = READ_ONCE(map[offset_in_page(addr)]);
+		kunmap_local(map);
+		rc = 0;
+	}
+	mutex_unlock(&m->pins.lock);
+	return rc;
+}
+
+/*
  * The consumer unmaps memory of which VFIO has seen a page pinned. It looks
  * again when this returns, and does not put up with finding one ten times: the
- * pin that there is ends now, and the next one waits until that look is long over.
+ * pins that there are end now, and the next waits until that look is long over.
  */
 void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
 	struct capi_mdev *m = to_capi_mdev(vdev);
 
 	mutex_lock(&m->pins.lock);
+	unwatch(m);
 	m->pins.not_before = jiffies + PIN_BREAK;
 	mutex_unlock(&m->pins.lock);
 }

@@ -66,13 +66,20 @@ struct capi_mdev_window {
 
 /**
  * struct capi_mdev_pins - the consumer's memory that is pinned
- * @lock: held while there is any. Taken by the AFU's thread, and under the VFIO
- *	core's locks; nothing but VFIO is called while it is held.
- * @not_before: no new ones before that time, in jiffies; covered by @lock
+ * @lock: covers what follows, and is held while there is any other pin. Taken
+ *	by the AFU's thread, and under the VFIO core's locks; nothing but VFIO is
+ *	called while it is held.
+ * @not_before: no new ones before that time, in jiffies
+ * @watched: a page that is looked at while the AFU is idle, or NULL
+ * @iova: its address
+ * @unwatchable: pinning such a page failed
  */
 struct capi_mdev_pins {
-	struct mutex lock; /* pins, not_before */
+	struct mutex lock; /* all below */
 	unsigned long not_before;
+	struct page *watched;
+	dma_addr_t iova;
+	bool unwatchable;
 };
 
 /**
@@ -227,6 +234,10 @@ int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
 			const void *buf, size_t len);
 int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 			    u64 *old, u64 new);
+int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr);
+void capi_mdev_dma_unwatch(struct cxl_context *ctx, void *priv);
+int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
+		       u8 *value);
 void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length);
 
 /* event.c */

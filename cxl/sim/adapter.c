@@ -126,10 +126,10 @@ static void remove_afus(struct sim_adapter *adapter)
 	struct sim_afu *afu = &adapter->afus[adapter->nr_afus];
 
 	while (afu-- > adapter->afus) {
+		sim_workers_exit(afu);
 		if (afu->ops->remove)
 			afu->ops->remove(afu);
 		sim_area_free(afu);
-		mutex_destroy(&afu->lock);
 	}
 }
 
@@ -140,12 +140,12 @@ static int probe_afu(struct sim_afu *afu)
 	if (rc)
 		return rc;
 	atomic_set(&afu->resets, 0);
-	mutex_init(&afu->lock);
-	spin_lock_init(&afu->list);
-	INIT_LIST_HEAD(&afu->workers);
+	sim_workers_init(afu);
 	rc = afu->ops->probe ? afu->ops->probe(afu) : 0;
-	if (rc)
+	if (rc) {
+		sim_workers_exit(afu);
 		sim_area_free(afu);
+	}
 	return rc;
 }
 

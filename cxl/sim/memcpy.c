@@ -32,15 +32,25 @@ static void set_stopped(struct memcpy *mc, bool stopped)
 	set_reg(mc, CAPI_MEMCPY_REG_STATUS, stopped ? CAPI_MEMCPY_STOPPED : 0);
 }
 
+static bool restart_asked(struct memcpy *mc)
+{
+	return READ_ONCE(*reg(mc, CAPI_MEMCPY_REG_PCTRL)) &
+	       cpu_to_be64(CAPI_MEMCPY_RESTART);
+}
+
+static bool timebase_asked(struct memcpy *mc)
+{
+	return !READ_ONCE(*reg(mc, CAPI_MEMCPY_REG_TIMEBASE));
+}
+
 /* Nobody sees a timebase of 0, but who stored it. */
 static void look_at_registers(struct memcpy *mc)
 {
-	if (READ_ONCE(*reg(mc, CAPI_MEMCPY_REG_PCTRL)) &
-	    cpu_to_be64(CAPI_MEMCPY_RESTART)) {
+	if (restart_asked(mc)) {
 		set_reg(mc, CAPI_MEMCPY_REG_PCTRL, 0);
 		set_stopped(mc, false);
 	}
-	if (!READ_ONCE(*reg(mc, CAPI_MEMCPY_REG_TIMEBASE)))
+	if (timebase_asked(mc))
 		set_reg(mc, CAPI_MEMCPY_REG_TIMEBASE, get_cycles() ?: 1);
 }
 
@@ -152,19 +162,28 @@ static enum sim_work finish(struct memcpy *mc, u64 at,
 	return SIM_WORK_HALTED;
 }
 
+static u64 next_element(struct memcpy *mc)
+{
+	return mc->queue + mc->next * sizeof(struct capi_memcpy_element);
+}
+
+static bool is_for_us(struct memcpy *mc, u8 cmd)
+{
+	return cmd & CAPI_MEMCPY_VALID &&
+	       !(cmd & CAPI_MEMCPY_WRAP) == !mc->phase;
+}
+
 /* The element's first byte is read first: what follows is as old, or newer. */
 static enum sim_work do_next(struct memcpy *mc)
 {
-	u64 at = mc->queue + mc->next * sizeof(struct capi_memcpy_element);
 	struct cxl_context *ctx = mc->worker.ctx;
 	struct capi_memcpy_element element;
 	struct memcpy_fault fault = {};
-	u64 bad;
+	u64 at = next_element(mc), bad;
 
 	if (capi_dma_read(ctx, at, &element.cmd, sizeof(element.cmd), &bad))
 		return lose_queue(mc, at, bad, false);
-	if (!(element.cmd & CAPI_MEMCPY_VALID) ||
-	    !(element.cmd & CAPI_MEMCPY_WRAP) == mc->phase)
+	if (!is_for_us(mc, element.cmd))
 		return SIM_WORK_NONE;
 
 	smp_rmb(); /* valid before what it is about */
@@ -178,7 +197,7 @@ static enum sim_work do_next(struct memcpy *mc)
 	return finish(mc, at, &element, &fault);
 }
 
-static enum sim_work burst(struct sim_worker *worker)
+static enum sim_work memcpy_burst(struct sim_worker *worker)
 {
 	struct memcpy *mc = container_of(worker, struct memcpy, worker);
 	enum sim_work first, work;
@@ -199,6 +218,31 @@ static enum sim_work burst(struct sim_worker *worker)
 		work = do_next(mc);
 	capi_dma_end(worker->ctx);
 	return first == SIM_WORK_DONE ? first : work;
+}
+
+static int memcpy_watch(struct sim_worker *worker)
+{
+	struct memcpy *mc = container_of(worker, struct memcpy, worker);
+
+	return capi_dma_watch(worker->ctx, next_element(mc));
+}
+
+/* What cannot be seen, the worker is to look at. */
+static bool memcpy_look(struct sim_worker *worker)
+{
+	struct memcpy *mc = container_of(worker, struct memcpy, worker);
+	u8 cmd;
+	int rc;
+
+	if (restart_asked(mc) || timebase_asked(mc))
+		return true;
+	if (mc->stopped || !mc->slots)
+		return false;
+	if (capi_dma_begin(worker->ctx))
+		return true;
+	rc = capi_dma_peek(worker->ctx, next_element(mc), &cmd);
+	capi_dma_end(worker->ctx);
+	return rc ? rc != -EAGAIN : is_for_us(mc, cmd);
 }
 
 static int memcpy_probe(struct sim_afu *afu)
@@ -255,7 +299,10 @@ static void *memcpy_init(struct cxl_context *ctx)
 		return ERR_PTR(-ENOMEM);
 	mc->afu = afu->priv;
 	mc->registers = page_address(page);
-	sim_worker_init(&mc->worker, ctx, burst);
+	mc->worker.burst = memcpy_burst;
+	mc->worker.watch = memcpy_watch;
+	mc->worker.look = memcpy_look;
+	sim_worker_init(&mc->worker, ctx);
 	return mc;
 }
 

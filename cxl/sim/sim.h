@@ -65,6 +65,9 @@ extern const struct sim_afu_ops sim_memcpy_ops;
  * @lock: held while all workers are stopped, so that none comes or goes
  * @list: covers @workers as well, for those who cannot sleep; inside @lock
  * @workers: those of its contexts, started or not
+ * @watching: covers @watched
+ * @watched: the workers that have been idle for long
+ * @watch: looks for them whether there is something to do
  */
 struct sim_afu {
 	const struct sim_afu_ops *ops;
@@ -76,6 +79,9 @@ struct sim_afu {
 	struct mutex lock; /* workers */
 	spinlock_t list; /* workers */
 	struct list_head workers;
+	struct mutex watching; /* watched */
+	struct list_head watched;
+	struct delayed_work watch;
 };
 
 /**
@@ -93,8 +99,13 @@ enum sim_work {
 /**
  * struct sim_worker - the thread that works for a context
  * @ctx: the context
- * @burst: what it does
+ * @burst: look at registers and memory, and do a bounded amount of work
+ * @watch: get ready for @look, which looks at memory too; -EOPNOTSUPP or another
+ *	error where that cannot be done. capi_dma_unwatch() is called afterwards.
+ * @look: whether a burst may find something to do. Called while the worker
+ *	sleeps, in another thread; must not wait for anything.
  * @node: in the AFU's list
+ * @watched: in the AFU's list of those idle
  * @lock: covers @task
  * @task: the thread; NULL while it is stopped
  * @wait: where it sleeps
@@ -104,7 +115,10 @@ enum sim_work {
 struct sim_worker {
 	struct cxl_context *ctx;
 	enum sim_work (*burst)(struct sim_worker *worker);
+	int (*watch)(struct sim_worker *worker);
+	bool (*look)(struct sim_worker *worker);
 	struct list_head node;
+	struct list_head watched;
 	struct mutex lock; /* task */
 	struct task_struct *task;
 	wait_queue_head_t wait;
@@ -182,8 +196,9 @@ void sim_area_free(struct sim_afu *afu);
 struct page *sim_area_page(struct sim_afu *afu, unsigned long page);
 
 /* worker.c */
-void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx,
-		     enum sim_work (*burst)(struct sim_worker *worker));
+void sim_workers_init(struct sim_afu *afu);
+void sim_workers_exit(struct sim_afu *afu);
+void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx);
 void sim_worker_release(struct sim_worker *worker);
 int sim_worker_start(struct sim_worker *worker);
 void sim_worker_stop(struct sim_worker *worker);

@@ -4,10 +4,12 @@
  * started, in the cgroups of whoever started it.
  *
  * Nothing tells an AFU that there is work in memory, so its thread looks again
- * and again: at once while there is work, then ever more seldom, in the end
- * every POLL. Then it also removes the mappings of its registers: whoever uses
- * them faults, which wakes it. An AFU that needs nothing but a store to one of
- * its registers sleeps until then.
+ * and again: at once while there is work, then ever more seldom. When it has
+ * found nothing for long, it removes the mappings of its registers, so that
+ * whoever uses them faults, which wakes it, and sleeps. If it needs no more than
+ * a store to a register, that is all. Otherwise one work item per AFU looks for
+ * all such threads every POLL, which is much cheaper than waking each. It looks
+ * without waiting for anything, so that nobody's memory makes others wait.
  */
 #include <linux/cgroup.h>
 #include <linux/kthread.h>
@@ -19,8 +21,9 @@
 
 /* How long it waits after the first look that found nothing */
 #define FIRST_PAUSE	(20 * NSEC_PER_USEC)
-/* All that are idle look at the same time, so that one timer wakes them. */
+/* What is new must be seen within 50 ms; a timer may be late by a jiffy. */
 #define POLL		(40 * NSEC_PER_MSEC)
+#define POLL_JIFFIES	(HZ / 25 - 1)
 
 /* Is it to end what it does? Accesses to memory may fail then for no reason. */
 bool sim_worker_ending(struct sim_worker *worker)
@@ -46,11 +49,49 @@ static void worker_pause(struct sim_worker *worker, u64 pause)
 	worker_sleep(worker, &until, pause / 4);
 }
 
-static void worker_poll(struct sim_worker *worker)
+static void watch(struct work_struct *work)
 {
-	ktime_t until = ns_to_ktime((div64_u64(ktime_get_ns(), POLL) + 1) * POLL);
+	struct sim_afu *afu = container_of(work, struct sim_afu, watch.work);
+	struct sim_worker *worker;
 
-	worker_sleep(worker, &until, 0);
+	mutex_lock(&afu->watching);
+	list_for_each_entry(worker, &afu->watched, watched)
+		if (worker->look(worker))
+			sim_worker_kick(worker);
+	if (!list_empty(&afu->watched))
+		queue_delayed_work(system_wq, &afu->watch, POLL_JIFFIES);
+	mutex_unlock(&afu->watching);
+}
+
+/* Sleeps until it is kicked, while the AFU's work item looks for it. */
+static void worker_be_watched(struct sim_worker *worker)
+{
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(worker->ctx));
+
+	mutex_lock(&afu->watching);
+	list_add_tail(&worker->watched, &afu->watched);
+	queue_delayed_work(system_wq, &afu->watch, POLL_JIFFIES);
+	mutex_unlock(&afu->watching);
+
+	worker_sleep(worker, NULL, 0);
+
+	mutex_lock(&afu->watching);
+	list_del(&worker->watched);
+	mutex_unlock(&afu->watching);
+}
+
+/* Looks itself where others cannot look without waiting. */
+static void worker_poll(struct sim_worker *worker, enum sim_work work)
+{
+	bool memory = work == SIM_WORK_NONE;
+
+	if (memory && worker->watch(worker)) {
+		worker_pause(worker, POLL);
+		return;
+	}
+	worker_be_watched(worker);
+	if (memory)
+		capi_dma_unwatch(worker->ctx);
 }
 
 /* Goes on until the AFU must not work for the context any more. */
@@ -77,7 +118,7 @@ static void worker_work(struct sim_worker *worker)
 			zapped = true;
 		} else if (work == SIM_WORK_NONE ||
 			   capi_psa_pinned(worker->ctx)) {
-			worker_poll(worker);
+			worker_poll(worker, work);
 		} else {
 			worker_sleep(worker, NULL, 0);
 		}
@@ -101,21 +142,39 @@ static int worker_thread(void *data)
 	return 0;
 }
 
+/* Before there is any worker */
+void sim_workers_init(struct sim_afu *afu)
+{
+	mutex_init(&afu->lock);
+	spin_lock_init(&afu->list);
+	INIT_LIST_HEAD(&afu->workers);
+	mutex_init(&afu->watching);
+	INIT_LIST_HEAD(&afu->watched);
+	INIT_DELAYED_WORK(&afu->watch, watch);
+}
+
+/* No worker is left. */
+void sim_workers_exit(struct sim_afu *afu)
+{
+	cancel_delayed_work_sync(&afu->watch);
+	mutex_destroy(&afu->watching);
+	mutex_destroy(&afu->lock);
+}
+
 /**
  * sim_worker_init() - give a context a worker
  * @worker: to be filled in
  * @ctx: the context, of a software AFU
- * @burst: looks at registers and memory, and does a bounded amount of work
+ *
+ * The callbacks are filled in already.
  *
  * Context: process, may sleep.
  */
-void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx,
-		     enum sim_work (*burst)(struct sim_worker *worker))
+void sim_worker_init(struct sim_worker *worker, struct cxl_context *ctx)
 {
 	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
 
 	worker->ctx = ctx;
-	worker->burst = burst;
 	mutex_init(&worker->lock);
 	init_waitqueue_head(&worker->wait);
 	mutex_lock(&afu->lock);

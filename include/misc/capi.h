@@ -243,6 +243,12 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv);
  * @dma_cmpxchg64: exchange the 8 bytes at @addr, which is a multiple of 8, with
  *	@new if they are @old, at once as other processors see it; return what
  *	was there in @old
+ * @dma_watch: get ready for @dma_peek at @addr; with @dma_unwatch and @dma_peek
+ *	where it is there
+ * @dma_unwatch: opposite of @dma_watch
+ * @dma_peek: read the byte at @addr, which @dma_watch was called with, without
+ *	waiting for the consumer. -EAGAIN if it cannot be seen at this moment,
+ *	-EFAULT if it is not there any more.
  * @mmap_ones: while the problem state area cannot be reached, what is mapped of
  *	it reads all ones, as it does through capi_psa_read()'s users, and stores
  *	have no effect on the AFU; without it the access gives SIGBUS
@@ -260,6 +266,10 @@ struct capi_context_user {
 			 const void *buf, size_t len);
 	int (*dma_cmpxchg64)(struct cxl_context *ctx, void *priv, u64 addr,
 			     u64 *old, u64 new);
+	int (*dma_watch)(struct cxl_context *ctx, void *priv, u64 addr);
+	void (*dma_unwatch)(struct cxl_context *ctx, void *priv);
+	int (*dma_peek)(struct cxl_context *ctx, void *priv, u64 addr,
+			u8 *value);
 	bool mmap_ones;
 };
 
@@ -311,6 +321,9 @@ int capi_dma_write(struct cxl_context *ctx, u64 addr, const void *buf,
 		   size_t len, u64 *bad);
 int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
 		       u64 *bad);
+int capi_dma_watch(struct cxl_context *ctx, u64 addr);
+void capi_dma_unwatch(struct cxl_context *ctx);
+int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value);
 
 /* Events */
 
