@@ -17,13 +17,15 @@ modules: ## build the modules for KDIR, which is the running kernel (the default
 		{ echo "no kernel headers in $(KDIR): install them, or set KDIR="; exit 1; }
 	$(kbuild) modules
 
-tools: ## build capi-events
+tools: ## build capi-events and capi-memcpy
 	$(MAKE) -C tools/capi-events
+	$(MAKE) -C tools/capi-memcpy
 
-install: modules tools ## install the modules, and capi-events to PREFIX/bin
+install: modules tools ## install the modules, and the tools to PREFIX/bin
 	$(kbuild) modules_install
 	$(if $(INSTALL_MOD_PATH),,depmod $$($(kbuild) -s kernelrelease))
-	install -D -t $(DESTDIR)$(PREFIX)/bin tools/capi-events/capi-events
+	install -D -t $(DESTDIR)$(PREFIX)/bin tools/capi-events/capi-events \
+		tools/capi-memcpy/capi-memcpy
 
 run: ## see it work: a demonstration in a virtual machine, nothing else needed
 	@tools/vm/vm.sh demo
@@ -49,6 +51,7 @@ check: ## lint, selftest and check-vm: all that must pass before a change is sen
 clean: ## remove what a build left, here and in the cache
 	test ! -e $(KDIR)/Makefile || $(kbuild) clean
 	$(MAKE) -C tools/capi-events clean
+	$(MAKE) -C tools/capi-memcpy clean
 	git clean -q -f -X selftests
 	@tools/vm/clean.sh
 

@@ -83,9 +83,12 @@ build_modules()
 # What runs in the guest's user space is static.
 build_programs()
 {
+	local tool
+
 	sync_sources "$programs" || return
-	[ ! -e "$programs/tools/capi-events/Makefile" ] ||
-		build "$programs" -C "$programs/tools/capi-events" LDFLAGS=-static
+	for tool in "$programs"/tools/capi-*/; do
+		build "$programs" -C "$tool" LDFLAGS=-static || return
+	done
 }
 
 make_selftests()

@@ -44,8 +44,7 @@ pack()
 	cp "$kernel/bin/busybox" "$root/bin/"
 	cp "$top"/tools/vm/guest/* "$top/tools/vm/demo.sh" "$root/"
 	printf '%s\n' "$job" >"$root/job"
-	[ ! -e "$programs/tools/capi-events/capi-events" ] ||
-		cp "$programs/tools/capi-events/capi-events" "$root/bin/"
+	cp "$programs"/tools/capi-*/capi-{events,memcpy} "$root/bin/"
 	[ -z "$installed" ] || cp -a "$installed/." "$root/selftests/"
 
 	cp "$(modules_dir "$kernel")"/*.ko "$modules/updates/"
