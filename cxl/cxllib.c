@@ -116,8 +116,8 @@ static int fault_in(struct mm_struct *mm, unsigned long first,
  * @size: its size in bytes; 0 does nothing
  * @flags: with DSISR_ISSTORE the device wants to write
  *
- * Faults every page of the buffer in. Any of them may be gone again when this
- * returns: the device tries again, and faults again.
+ * Faults every page of the buffer in. Any of them may be gone again afterwards:
+ * the device tries again then, and faults again.
  *
  * Context: process, may sleep; the caller does not hold the mmap lock.
  * Return: 0, -EFAULT if @mm is NULL or has no users any more, or a part of the

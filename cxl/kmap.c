@@ -82,7 +82,7 @@ static void kmap_free(struct capi_kmap *kmap)
 }
 
 /* Memory page by page, or device registers in one piece; never both. */
-static bool add_page(struct capi_kmap *kmap, unsigned long i, unsigned long pfn)
+static bool find_page(struct capi_kmap *kmap, unsigned long i, unsigned long pfn)
 {
 	bool memory = pfn_valid(pfn) && !PageReserved(pfn_to_page(pfn));
 
@@ -99,7 +99,7 @@ static bool add_page(struct capi_kmap *kmap, unsigned long i, unsigned long pfn)
 }
 
 /* Caller holds psa.sem. */
-static bool vmap_pages(struct capi_kmap *kmap)
+static bool find_pages(struct capi_kmap *kmap)
 {
 	struct cxl_context *ctx = kmap->ctx;
 	const struct capi_backend_ops *ops = capi_context_ops(ctx);
@@ -111,7 +111,7 @@ static bool vmap_pages(struct capi_kmap *kmap)
 	if (!ctx->psa.live || !READ_ONCE(ctx->link_up) || !get_pfn)
 		return false;
 	for (i = 0; i < kmap->nr_pages; i++)
-		if (get_pfn(ctx, i, &pfn) || !add_page(kmap, i, pfn))
+		if (get_pfn(ctx, i, &pfn) || !find_page(kmap, i, pfn))
 			return false;
 	return true;
 }
@@ -138,18 +138,18 @@ static bool vmap_pages(struct capi_kmap *kmap)
 void __iomem *cxl_psa_map(struct cxl_context *ctx)
 {
 	struct capi_kmap *kmap = kmap_alloc(ctx);
-	bool added;
+	bool found;
 
 	if (!kmap)
 		return NULL;
 	down_read(&ctx->psa.sem);
-	added = vmap_pages(kmap);
+	found = find_pages(kmap);
 	up_read(&ctx->psa.sem);
 
-	if (added && kmap->pages[0])
+	if (found && kmap->pages[0])
 		kmap->addr = (void __iomem __force *)
 			vmap(kmap->pages, kmap->nr_pages, VM_MAP, PAGE_KERNEL);
-	else if (added)
+	else if (found)
 		kmap->addr = ioremap(PFN_PHYS(kmap->pfn),
 				     kmap->nr_pages << PAGE_SHIFT);
 	if (!kmap->addr) {

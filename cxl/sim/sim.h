@@ -14,6 +14,7 @@
 #define SIM_MAX_ADAPTERS	16
 #define SIM_MAX_AFUS		8
 #define SIM_CONFIG_SIZE		256
+#define SIM_VPD_SIZE		256
 
 struct sim_afu;
 
@@ -129,9 +130,13 @@ struct sim_worker {
 /**
  * struct sim_function - the configuration space of a PCI function
  * @config: what reads return
+ * @writable: which bits of it writes change
+ * @vpd: vital product data, if there is a capability to read them by
  */
 struct sim_function {
 	u8 config[SIM_CONFIG_SIZE];
+	u8 writable[SIM_CONFIG_SIZE];
+	u8 vpd[SIM_VPD_SIZE];
 };
 
 /**
@@ -211,6 +216,10 @@ void sim_workers_stop(struct sim_afu *afu);
 void sim_function_init(struct sim_function *function, u16 vendor, u16 device);
 int sim_vphb_create(struct sim_adapter *adapter);
 void sim_vphb_destroy(struct sim_adapter *adapter);
+
+/* vpd.c */
+void sim_vpd_init(struct sim_function *function, int domain);
+void sim_vpd_written(struct sim_function *function, int where, int size);
 
 /* vphb_<architecture>.c */
 struct pci_host_bridge *sim_vphb_alloc(struct sim_adapter *adapter, int domain);

@@ -10,7 +10,7 @@
 #define VPD_CAPABILITY		0x40
 #define VPD_END_TAG		0x78
 
-/* @length bytes are behind a tag that fills the rest. */
+/* Returns where the @length bytes of the resource begin. */
 static u8 *add_tag(u8 *at, u8 tag, size_t length)
 {
 	*at++ = tag;
@@ -97,16 +97,17 @@ void sim_vpd_init(struct sim_function *function, int domain)
  */
 void sim_vpd_written(struct sim_function *function, int where, int size)
 {
-	const int flag = VPD_CAPABILITY + PCI_VPD_ADDR + 1;
+	const int last = VPD_CAPABILITY + PCI_VPD_ADDR + 1;
+	const u8 flag = PCI_VPD_ADDR_F >> 8;
 	u8 *cap = function->config + VPD_CAPABILITY;
 	unsigned int addr;
 
-	if (cap[PCI_CAP_LIST_ID] != PCI_CAP_ID_VPD || where > flag ||
-	    where + size <= flag)
+	if (cap[PCI_CAP_LIST_ID] != PCI_CAP_ID_VPD || where > last ||
+	    where + size <= last)
 		return;
 
-	function->config[flag] ^= PCI_VPD_ADDR_F >> 8;
-	if (!(function->config[flag] & PCI_VPD_ADDR_F >> 8))
+	function->config[last] ^= flag;
+	if (!(function->config[last] & flag))
 		return;
 	addr = cap[PCI_VPD_ADDR] | cap[PCI_VPD_ADDR + 1] << 8;
 	addr &= PCI_VPD_ADDR_MASK & ~3;

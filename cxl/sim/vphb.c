@@ -8,7 +8,7 @@
 #define FIRST_DOMAIN	0xca00
 #define LAST_DOMAIN	0xcaff
 
-/* The one register of a function without BARs that means something to us */
+/* What a function without BARs has to set in its command register */
 #define COMMAND_WRITABLE	(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | \
 				 PCI_COMMAND_INTX_DISABLE)
 
@@ -30,6 +30,7 @@ void sim_function_init(struct sim_function *function, u16 vendor, u16 device)
 	config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
 	set_config16(config + PCI_SUBSYSTEM_VENDOR_ID, PCI_VENDOR_ID_IBM);
 	set_config16(config + PCI_SUBSYSTEM_ID, device);
+	set_config16(function->writable + PCI_COMMAND, COMMAND_WRITABLE);
 }
 
 static struct sim_function *find_function(struct pci_bus *bus,
@@ -76,11 +77,11 @@ static int vphb_write(struct pci_bus *bus, unsigned int devfn, int where,
 
 	raw_spin_lock_irqsave(&config_lock, flags);
 	for (i = 0; i < size; i++) {
-		mask = where + i == PCI_COMMAND ? COMMAND_WRITABLE & 0xff :
-		       where + i == PCI_COMMAND + 1 ? COMMAND_WRITABLE >> 8 : 0;
+		mask = function->writable[where + i];
 		function->config[where + i] &= ~mask;
 		function->config[where + i] |= (value >> (8 * i)) & mask;
 	}
+	sim_vpd_written(function, where, size);
 	raw_spin_unlock_irqrestore(&config_lock, flags);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -113,6 +114,7 @@ static int scan(struct sim_adapter *adapter)
 
 	if (domain < 0)
 		return domain;
+	sim_vpd_init(&adapter->functions[0], domain);
 	bridge = sim_vphb_alloc(adapter, domain);
 	if (!bridge)
 		return -ENOMEM;

@@ -77,7 +77,7 @@ build_modules()
 	dir=$(modules_dir "$kernel") &&
 		sync_sources "$dir" &&
 		build "$dir" -C "$kernel/headers" M="$dir" W=1 \
-			CONFIG_DEBUG_INFO_BTF_MODULES= CAPI_TEST=m "$@" modules
+			CONFIG_DEBUG_INFO_BTF_MODULES= CAPI_TEST=m CAPI_SAMPLES=m "$@" modules
 }
 
 # What runs in the guest's user space is static.
