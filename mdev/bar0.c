@@ -99,6 +99,7 @@ static void command(struct capi_mdev *m, u32 value)
 
 	switch (value) {
 	case CAPI_MDEV_COMMAND_START:
+		WRITE_ONCE(m->pins.unwatchable, false);
 		rc = capi_context_start(m->ctx, &work);
 		break;
 	case CAPI_MDEV_COMMAND_STOP:

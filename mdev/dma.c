@@ -85,7 +85,7 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 /*
  * While the AFU is idle, the page with the next element of its queue is pinned:
  * it can be looked at without any lock of the consumer. Who cannot have a page
- * pinned is asked once and not again, since VFIO says so in the log each time.
+ * pinned is asked once after a start, since VFIO says so in the log each time.
  */
 int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
 {
@@ -94,13 +94,13 @@ int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
 	int rc = -EAGAIN;
 
 	mutex_lock(&m->pins.lock);
-	if (m->pins.unwatchable) {
+	if (READ_ONCE(m->pins.unwatchable)) {
 		rc = -EOPNOTSUPP;
 	} else if (time_after_eq(jiffies, m->pins.not_before)) {
 		rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ,
 				    &m->pins.watched);
 		m->pins.iova = iova;
-		m->pins.unwatchable = rc != 1;
+		WRITE_ONCE(m->pins.unwatchable, rc != 1);
 		rc = rc == 1 ? 0 : -EOPNOTSUPP;
 	}
 	if (rc)

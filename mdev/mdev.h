@@ -72,7 +72,8 @@ struct capi_mdev_window {
  * @not_before: no new ones before that time, in jiffies
  * @watched: a page that is looked at while the AFU is idle, or NULL
  * @iova: its address
- * @unwatchable: pinning such a page failed
+ * @unwatchable: pinning such a page failed since the context was started; no
+ *	lock
  */
 struct capi_mdev_pins {
 	struct mutex lock; /* all below */

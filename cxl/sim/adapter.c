@@ -164,18 +164,25 @@ static int probe_afus(struct sim_adapter *adapter, const struct sim_afu *afus,
 	return 0;
 }
 
+static void stop_workers(struct sim_adapter *adapter)
+{
+	unsigned int i;
+
+	for (i = 0; i < adapter->nr_afus; i++)
+		sim_workers_stop(&adapter->afus[i]);
+}
+
 /* AFUs that work in memory have lost what they were doing when it is back. */
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
 {
 	bool ok = true;
-	unsigned int i;
 
 	mutex_lock(&adapter->lock);
 	WRITE_ONCE(adapter->link_up, up);
 	if (adapter->capi)
 		ok = capi_adapter_set_link(adapter->capi, up);
-	for (i = 0; !up && i < adapter->nr_afus; i++)
-		sim_workers_stop(&adapter->afus[i]);
+	if (!up)
+		stop_workers(adapter);
 	mutex_unlock(&adapter->lock);
 	if (!ok)
 		sim_adapter_drop(adapter);
@@ -238,6 +245,8 @@ static void sim_adapter_remove(struct work_struct *work)
  */
 void sim_adapter_drop(struct sim_adapter *adapter)
 {
+	/* All at once; the core waits for one after the other. */
+	stop_workers(adapter);
 	mutex_lock(&adapter->lock);
 	if (adapter->capi)
 		capi_adapter_gone(adapter->capi);

@@ -107,8 +107,8 @@ enum sim_work {
  *	sleeps, in another thread; must not wait for anything.
  * @node: in the AFU's list
  * @watched: in the AFU's list of those idle
- * @lock: covers @task
- * @task: the thread; NULL while it is stopped
+ * @lock: held while somebody waits for the thread's end
+ * @task: the thread; NULL while it is stopped. Under the lock of the AFU's list.
  * @wait: where it sleeps
  * @kicked: somebody may have stored to a register
  * @ending: the thread is to end
@@ -120,7 +120,7 @@ struct sim_worker {
 	bool (*look)(struct sim_worker *worker);
 	struct list_head node;
 	struct list_head watched;
-	struct mutex lock; /* task */
+	struct mutex lock; /* the thread's end */
 	struct task_struct *task;
 	wait_queue_head_t wait;
 	bool kicked;

@@ -21,9 +21,9 @@
 
 /* How long it waits after the first look that found nothing */
 #define FIRST_PAUSE	(20 * NSEC_PER_USEC)
-/* What is new must be seen within 50 ms; a timer may be late by a jiffy. */
-#define POLL		(40 * NSEC_PER_MSEC)
-#define POLL_JIFFIES	(HZ / 25 - 1)
+/* What is new is to be seen within 50 ms, also when the timer is late. */
+#define POLL		(32 * NSEC_PER_MSEC)
+#define POLL_JIFFIES	(HZ / 32)
 
 /* Is it to end what it does? Accesses to memory may fail then for no reason. */
 bool sim_worker_ending(struct sim_worker *worker)
@@ -214,6 +214,7 @@ void sim_worker_release(struct sim_worker *worker)
 int sim_worker_start(struct sim_worker *worker)
 {
 	struct cxl_context *ctx = worker->ctx;
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
 	struct task_struct *task;
 	int rc;
 
@@ -229,11 +230,19 @@ int sim_worker_start(struct sim_worker *worker)
 		kthread_stop(task);
 		return rc;
 	}
-	mutex_lock(&worker->lock);
+	spin_lock(&afu->list);
 	worker->task = task;
 	wake_up_process(task);
-	mutex_unlock(&worker->lock);
+	spin_unlock(&afu->list);
 	return 0;
+}
+
+/* Caller holds the lock of the AFU's list. */
+static void tell_to_end(struct sim_worker *worker)
+{
+	/* First, for a thread that does not listen to signals yet. */
+	WRITE_ONCE(worker->ending, true);
+	send_sig(SIGKILL, worker->task, 1);
 }
 
 /**
@@ -246,14 +255,18 @@ int sim_worker_start(struct sim_worker *worker)
  */
 void sim_worker_stop(struct sim_worker *worker)
 {
+	struct sim_afu *afu = capi_afu_priv(capi_context_afu(worker->ctx));
+	struct task_struct *task;
+
 	mutex_lock(&worker->lock);
-	if (worker->task) {
-		/* First, for a thread that does not listen to signals yet. */
-		WRITE_ONCE(worker->ending, true);
-		send_sig(SIGKILL, worker->task, 1);
-		kthread_stop(worker->task);
-		worker->task = NULL;
-	}
+	spin_lock(&afu->list);
+	task = worker->task;
+	if (task)
+		tell_to_end(worker);
+	worker->task = NULL;
+	spin_unlock(&afu->list);
+	if (task)
+		kthread_stop(task);
 	mutex_unlock(&worker->lock);
 }
 
@@ -289,7 +302,9 @@ void sim_workers_kick(struct sim_afu *afu)
  * sim_workers_stop() - stop working for all contexts
  * @afu: the AFU
  *
- * Each does nothing until it is stopped and started again.
+ * Each does nothing until it is stopped and started again. All are told before
+ * the first is waited for: it may wait for a lock of a consumer's that another
+ * has, who waits for the consumer.
  *
  * Context: process, may sleep.
  */
@@ -298,6 +313,11 @@ void sim_workers_stop(struct sim_afu *afu)
 	struct sim_worker *worker;
 
 	mutex_lock(&afu->lock);
+	spin_lock(&afu->list);
+	list_for_each_entry(worker, &afu->workers, node)
+		if (worker->task)
+			tell_to_end(worker);
+	spin_unlock(&afu->list);
 	list_for_each_entry(worker, &afu->workers, node)
 		sim_worker_stop(worker);
 	mutex_unlock(&afu->lock);
