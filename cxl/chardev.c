@@ -232,7 +232,7 @@ int capi_afu_set_mode(struct cxl_afu *afu, unsigned int mode)
 	return rc;
 }
 
-static char *devnode(const struct device *dev, umode_t *mode)
+static char *devnode(CLASS_DEVNODE_CONST struct device *dev, umode_t *mode)
 {
 	if (!dev->devt)
 		return NULL;
@@ -246,7 +246,7 @@ int capi_chardev_init(struct class *class)
 	if (rc)
 		return rc;
 	capi_class = class;
-	class->devnode = CLASS_DEVNODE(devnode);
+	class->devnode = devnode;
 	cdev_init(&cdev, &chardev_fops);
 	cdev.owner = THIS_MODULE;
 	rc = cdev_add(&cdev, first_devt, MINORS);

@@ -39,12 +39,11 @@ static inline int import_ubuf(int rw, void __user *buf, size_t len,
 }
 #endif
 
-/* What a class calls for the name of a node, which must not be const there */
+/* Whether what a class calls for the name of a node gets a const device */
 #ifdef HAVE_CLASS_DEVNODE_CONST
-#define CLASS_DEVNODE(fn) (fn)
+#define CLASS_DEVNODE_CONST const
 #else
-#define CLASS_DEVNODE(fn) \
-	((char *(*)(struct device *dev, umode_t *mode))(fn))
+#define CLASS_DEVNODE_CONST
 #endif
 
 #ifdef HAVE_CONST_BIN_ATTRIBUTE
