@@ -90,6 +90,64 @@ static struct cxl_context *context_alloc(struct cxl_afu *afu)
 	return ctx;
 }
 
+/*
+ * Caller holds adapter->release: an adapter that goes waits until a context that
+ * is not in its list yet is there, or is none.
+ */
+static int context_init(struct cxl_context *ctx)
+{
+	const struct capi_backend_ops *ops = capi_context_ops(ctx);
+	int rc;
+
+	rc = take_pe(ctx);
+	if (rc)
+		return rc;
+	rc = capi_psa_init(ctx);
+	if (rc)
+		goto err_pe;
+	capi_debugfs_add_context(ctx);
+	if (ops->context_init) {
+		rc = ops->context_init(ctx);
+		if (rc)
+			goto err_debugfs;
+	}
+
+	rc = context_add(ctx);
+	if (!rc)
+		return 0;
+
+	if (ops->context_release)
+		ops->context_release(ctx);
+err_debugfs:
+	debugfs_remove(ctx->debugfs);
+	capi_psa_release(ctx);
+err_pe:
+	give_pe(ctx);
+	return rc;
+}
+
+static struct cxl_context *create(struct cxl_afu *afu,
+				  const struct capi_context_user *user,
+				  void *priv, bool has_file)
+{
+	struct cxl_context *ctx = context_alloc(afu);
+	int rc;
+
+	if (!ctx)
+		return ERR_PTR(-ENOMEM);
+	ctx->user = user;
+	ctx->user_priv = priv;
+	ctx->has_file = has_file;
+
+	mutex_lock(&afu->adapter->release);
+	rc = context_init(ctx);
+	mutex_unlock(&afu->adapter->release);
+	if (!rc)
+		return ctx;
+	capi_context_put(ctx);
+	return ERR_PTR(rc);
+}
+
 /**
  * capi_context_create() - take a context of an AFU
  * @afu: the AFU
@@ -107,48 +165,15 @@ struct cxl_context *capi_context_create(struct cxl_afu *afu,
 					const struct capi_context_user *user,
 					void *priv)
 {
-	const struct capi_backend_ops *ops = afu->adapter->ops;
-	struct cxl_context *ctx = context_alloc(afu);
-	int rc;
-
-	if (!ctx)
-		return ERR_PTR(-ENOMEM);
-	ctx->user = user;
-	ctx->user_priv = priv;
-
-	rc = take_pe(ctx);
-	if (rc)
-		goto err_put;
-	rc = capi_psa_init(ctx);
-	if (rc)
-		goto err_pe;
-	capi_debugfs_add_context(ctx);
-	if (ops->context_init) {
-		rc = ops->context_init(ctx);
-		if (rc)
-			goto err_debugfs;
-	}
-
-	rc = context_add(ctx);
-	if (rc)
-		goto err_backend;
-	return ctx;
-
-err_backend:
-	debugfs_remove(ctx->debugfs);
-	ctx->debugfs = NULL;
-	if (ops->context_release)
-		ops->context_release(ctx);
-err_debugfs:
-	debugfs_remove(ctx->debugfs);
-	capi_psa_release(ctx);
-err_pe:
-	give_pe(ctx);
-err_put:
-	capi_context_put(ctx);
-	return ERR_PTR(rc);
+	return create(afu, user, priv, false);
 }
 EXPORT_SYMBOL_GPL(capi_context_create);
+
+/* The same for a file: it does not hold up an adapter that goes. */
+struct cxl_context *capi_context_create_file(struct cxl_afu *afu)
+{
+	return create(afu, NULL, NULL, true);
+}
 
 /* Caller holds ctx->mutex. Whatever runs for the context comes to its end. */
 static void close_context(struct cxl_context *ctx)
@@ -227,7 +252,7 @@ EXPORT_SYMBOL_GPL(cxl_release_context);
 /* Attaches the AFU driver, unless somebody is to ask for it. */
 static int open_context(struct cxl_context *ctx, bool attach)
 {
-	struct module *owner = capi_context_ops(ctx)->owner;
+	struct module *owner = NULL;
 	int rc = 0;
 
 	mutex_lock(&ctx->mutex);
@@ -235,6 +260,9 @@ static int open_context(struct cxl_context *ctx, bool attach)
 		rc = -EBUSY;
 		goto out;
 	}
+	/* The backend of an adapter that is gone may be gone too. */
+	if (!ctx->gone)
+		owner = capi_context_ops(ctx)->owner;
 	if (ctx->gone || !try_module_get(owner)) {
 		rc = -ENODEV;
 		goto out;

@@ -6,7 +6,7 @@
  *
  *	afu->mode_mutex		an AFU's mode and nodes
  *	adapter->recovery	link changes and resets; AFU drivers' handlers
- *	adapter->release	end of contexts
+ *	adapter->release	beginning and end of contexts
  *	adapter->mutex		contexts of an adapter, gone and link
  *	ctx->mutex		state, opening, AFU driver
  *	adapter->starts		how much of the adapter is in use; a spinlock
@@ -45,7 +45,7 @@
  * @afus: its AFUs; does not change once the PCI function is visible to drivers
  * @nr_afus: how many
  * @domain: the AFU interrupts that kernel drivers handle
- * @release: held while a context is cut off its backend
+ * @release: held while a context is made, or cut off its backend
  * @perst_loads: a reset loads an image, which @perst_user chooses
  * @perst_user: it is the user's
  * @perst_same: whoever wrote the image says that it is still the same
@@ -76,7 +76,7 @@ struct cxl_adapter {
 	bool perst_same;
 
 	struct mutex recovery; /* link changes and resets */
-	struct mutex release; /* severing of contexts */
+	struct mutex release; /* making and severing of contexts */
 	struct mutex mutex; /* contexts, gone, link_up, AFUs' modes */
 	struct list_head contexts;
 	bool gone;
@@ -297,6 +297,7 @@ capi_context_ops(struct cxl_context *ctx)
 /* context.c */
 void capi_context_get(struct cxl_context *ctx);
 void capi_context_put(struct cxl_context *ctx);
+struct cxl_context *capi_context_create_file(struct cxl_afu *afu);
 int capi_context_open_file(struct cxl_context *ctx);
 int capi_context_ask_events(struct cxl_context *ctx, const char *abi);
 void capi_context_set_link(struct cxl_context *ctx, bool up);

@@ -43,7 +43,7 @@ int capi_file_open(struct cxl_afu *afu, bool master, struct file *file)
 
 	if (!READ_ONCE(afu->adapter->link_up))
 		return -EIO;
-	ctx = capi_context_create(afu, NULL, NULL);
+	ctx = capi_context_create_file(afu);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	if (master)
