@@ -80,8 +80,8 @@ int cxl_context(const struct afu *afu, int fd, struct context *context);
 /* mmap() of a node's area, or MAP_FAILED with errno */
 void *cxl_map(int fd, size_t size, off_t offset);
 /*
- * Loads 32 bits: false if that raised SIGBUS, with BUS_ADRERR and that address;
- * other signals are for the test to die of.
+ * Loads 32 bits: false if that raised SIGBUS, with BUS_ADRERR and that address.
+ * Of any other SIGBUS the test dies, from here on.
  */
 bool can_load(const void *address, __u32 *value);
 

@@ -5,7 +5,6 @@
  * io_uring, and from 32-bit programs.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -253,10 +252,6 @@ TEST_F(cxl_uring, read_that_does_not_wait)
 	ASSERT_EQ(0, context_post(&self->context, "irq 1"));
 	ASSERT_EQ(0, URING_READ(RWF_NOWAIT));
 	EXPECT_EQ(16, uring_result(&self->ring));
-
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
-	ASSERT_EQ(0, URING_READ(0));
-	EXPECT_EQ(-EAGAIN, uring_result(&self->ring));
 }
 
 TEST_F(cxl_uring, poll)

@@ -37,7 +37,6 @@ FIXTURE_SETUP(cxl_mmap)
 FIXTURE_TEARDOWN(cxl_mmap)
 {
 	close(self->fd);
-	EXPECT_EQ(0, cxl_load(ECHO_AFU));
 }
 
 #define EXPECT_MAP_ERROR(error, ...)					\
@@ -242,7 +241,6 @@ FIXTURE_TEARDOWN(cxl_ones)
 		munmap(self->areas[i], 2 * self->page);
 		close(self->fds[i]);
 	}
-	EXPECT_EQ(0, cxl_load(ECHO_AFU));
 }
 
 TEST_F(cxl_ones, instead_of_a_signal)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Readers in threads and processes of their own, and buffers that make them
- * wait.
+ * Readers in threads and processes of their own, what they are given to read
+ * from, and buffers that make them wait.
  */
 #ifndef _READER_H
 #define _READER_H
@@ -65,5 +65,9 @@ ssize_t reader_join(struct reader *reader);
 
 /* Waits until thread or process @tid sleeps in system call @number. */
 bool asleep_in(pid_t tid, long number);
+
+/* Passes descriptor @fd on over a socket; the other end gets one of its own. */
+int send_fd(int sock, int fd);
+int receive_fd(int sock);
 
 #endif /* _READER_H */
