@@ -327,25 +327,48 @@ void capi_dma_unwatch(struct cxl_context *ctx)
 }
 EXPORT_SYMBOL_GPL(capi_dma_unwatch);
 
+/* The page tables are walked instead of used: to change to others is slow. */
+static int process_peek(struct mm_struct *mm, u64 addr, u8 *value)
+{
+	struct page *page;
+	u8 *map;
+	int rc = -EAGAIN;
+
+	if ((unsigned long)addr != addr || !mmget_not_zero(mm))
+		return -EFAULT;
+	if (!mmap_read_trylock(mm))
+		goto out;
+	rc = -EFAULT;
+	if (get_user_pages_remote(mm, addr & PAGE_MASK, 1, FOLL_NOFAULT, &page,
+				  NULL) == 1) {
+		map = kmap_local_page(page);
+		*value = READ_ONCE(map[offset_in_page(addr)]);
+		kunmap_local(map);
+		put_page(page);
+		rc = 0;
+	}
+	mmap_read_unlock(mm);
+out:
+	mmput_async(mm);
+	return rc;
+}
+
 /**
  * capi_dma_peek() - look at a byte of memory without waiting for anybody
- * @ctx: the context
+ * @ctx: the context, which stays attached meanwhile
  * @addr: where; what capi_dma_watch() was called with
  * @value: filled, unless an error is returned
  *
- * Context: kernel thread, between capi_dma_begin() and capi_dma_end(), which
- * need not be the context's own.
+ * Context: process, also outside the context's own thread.
  * Return: 0, -EAGAIN if it cannot be seen at this moment, -EFAULT if
  * capi_dma_read() must be called to see it.
  */
 int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value)
 {
+	if (ctx->mm)
+		return process_peek(ctx->mm, addr, value);
 	if (has_user_dma(ctx))
 		return ctx->user->dma_peek(ctx, ctx->user_priv, addr, value);
-	if (!ctx->mm)
-		return kernel_rw(addr, value, 1, false) ? -EFAULT : 0;
-	if ((unsigned long)addr != addr)
-		return -EFAULT;
-	return copy_from_user_nofault(value, u64_to_user_ptr(addr), 1);
+	return kernel_rw(addr, value, 1, false) ? -EFAULT : 0;
 }
 EXPORT_SYMBOL_GPL(capi_dma_peek);

@@ -52,6 +52,11 @@ static inline int import_ubuf(int rw, void __user *buf, size_t len,
 #define const_bin_attribute struct bin_attribute
 #endif
 
+#ifndef HAVE_GUP_REMOTE_NO_VMAS
+#define get_user_pages_remote(mm, start, n, flags, pages, locked) \
+	get_user_pages_remote(mm, start, n, flags, pages, NULL, locked)
+#endif
+
 /* Before the VFIO core freed devices itself, their release had to end so. */
 #ifndef HAVE_VFIO_FREE_DEVICE
 struct vfio_device;

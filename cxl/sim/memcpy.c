@@ -238,10 +238,7 @@ static bool memcpy_look(struct sim_worker *worker)
 		return true;
 	if (mc->stopped || !mc->slots)
 		return false;
-	if (capi_dma_begin(worker->ctx))
-		return true;
 	rc = capi_dma_peek(worker->ctx, next_element(mc), &cmd);
-	capi_dma_end(worker->ctx);
 	return rc ? rc != -EAGAIN : is_for_us(mc, cmd);
 }
 
