@@ -59,7 +59,8 @@ static void watch(struct work_struct *work)
 		if (worker->look(worker))
 			sim_worker_kick(worker);
 	if (!list_empty(&afu->watched))
-		queue_delayed_work(system_wq, &afu->watch, POLL_JIFFIES);
+		queue_delayed_work(system_highpri_wq, &afu->watch,
+				   POLL_JIFFIES);
 	mutex_unlock(&afu->watching);
 }
 
@@ -70,7 +71,7 @@ static void worker_be_watched(struct sim_worker *worker)
 
 	mutex_lock(&afu->watching);
 	list_add_tail(&worker->watched, &afu->watched);
-	queue_delayed_work(system_wq, &afu->watch, POLL_JIFFIES);
+	queue_delayed_work(system_highpri_wq, &afu->watch, POLL_JIFFIES);
 	mutex_unlock(&afu->watching);
 
 	worker_sleep(worker, NULL, 0);
