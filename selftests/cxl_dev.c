@@ -263,7 +263,7 @@ int cxl_driver_events(int fd, const char *abi)
 {
 	struct capi_ioctl_driver_events ask = { };
 
-	strncpy(ask.abi, abi, sizeof(ask.abi) - 1);
+	snprintf(ask.abi, sizeof(ask.abi), "%s", abi);
 	return cxl_ioctl(fd, CAPI_IOCTL_DRIVER_EVENTS, &ask);
 }
 
@@ -301,17 +301,16 @@ bool can_load(const void *address, __u32 *value)
 	struct sigaction action = {
 		.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO,
 	};
-	volatile bool loaded = false;
 
 	sigaction(SIGBUS, &action, NULL);
 	loading = address;
-	if (!sigsetjmp(bus_error, 1)) {
-		*value = __atomic_load_n((const __u32 *)address,
-					 __ATOMIC_RELAXED);
-		loaded = true;
+	if (sigsetjmp(bus_error, 1)) {
+		loading = NULL;
+		return false;
 	}
+	*value = __atomic_load_n((const __u32 *)address, __ATOMIC_RELAXED);
 	loading = NULL;
-	return loaded;
+	return true;
 }
 
 /* Adapters */

@@ -290,14 +290,18 @@ TEST_F(cxl_life, execute_with_it)
 	EXPECT_FREE(0);
 }
 
+static void map_and_exec_cat(int fd, size_t page, int sock)
+{
+	if (cxl_start(fd) || cxl_map(fd, page, page) == MAP_FAILED)
+		_exit(1);
+	tell(sock);
+	wait_for_parent(sock);
+	exec_cat(sock, STDERR_FILENO);
+}
+
 TEST_F(cxl_life, execute_without_it)
 {
-	IN_CHILD(if (cxl_start(self->fd) ||
-		     cxl_map(self->fd, self->page, self->page) == MAP_FAILED)
-			 _exit(1);
-		 tell(self->sockets[1]);
-		 wait_for_parent(self->sockets[1]);
-		 exec_cat(self->sockets[1], STDERR_FILENO));
+	IN_CHILD(map_and_exec_cat(self->fd, self->page, self->sockets[1]));
 	close(self->fd);
 	EXPECT_TOLD();
 	EXPECT_FREE(1);

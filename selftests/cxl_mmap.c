@@ -418,7 +418,7 @@ TEST_F(cxl_master, numbers)
 TEST_F(cxl_master, sees_its_slaves)
 {
 	char *area, *its;
-	__u64 handle;
+	__u64 *handle;
 	int i, pe;
 
 	EXPECT_MAP_ERROR(EIO, self->master, self->area_size, 0);
@@ -434,10 +434,10 @@ TEST_F(cxl_master, sees_its_slaves)
 		EXPECT_MAP_ERROR(EINVAL, self->slaves[i], 2 * self->page, 0);
 
 		pe = cxl_process_element(self->slaves[i]);
-		handle = be64toh(*(volatile __u64 *)(area + self->pp_off +
-						     pe * self->pp_len +
-						     MEMCPY_HANDLE));
-		EXPECT_EQ((__u64)pe << 48, handle);
+		handle = (__u64 *)(area + self->pp_off + pe * self->pp_len +
+				   MEMCPY_HANDLE);
+		EXPECT_EQ((__u64)pe << 48,
+			  be64toh(__atomic_load_n(handle, __ATOMIC_RELAXED)));
 		STORE(its + MEMCPY_NO_REGISTER, 0x1000 + i);
 		EXPECT_LOAD(0x1000 + i, area + self->pp_off +
 			    pe * self->pp_len + MEMCPY_NO_REGISTER);

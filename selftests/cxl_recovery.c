@@ -40,7 +40,7 @@ FIXTURE_SETUP(cxl_recovery)
 	ASSERT_EQ(0, cxl_start_irqs(self->started, ECHO_IRQS_MAX));
 	self->memory = cxl_map(self->started, self->page, self->page);
 	ASSERT_NE(MAP_FAILED, self->memory);
-	*(volatile int *)self->memory = 1;
+	__atomic_store_n(self->memory, 1, __ATOMIC_RELAXED);
 }
 
 FIXTURE_TEARDOWN(cxl_recovery)
@@ -56,12 +56,13 @@ FIXTURE_TEARDOWN(cxl_recovery)
 do {									\
 	struct from __from = { .fd = which, .offset = -1 };		\
 									\
-	EXPECT_EQ(-EIO, cxl_process_element(which));			\
-	EXPECT_EQ(-EIO, cxl_start(which));				\
-	EXPECT_EQ(-EIO, cxl_driver_events(which, CAPI_ECHO_ABI));	\
+	EXPECT_EQ(-EIO, cxl_process_element(__from.fd));		\
+	EXPECT_EQ(-EIO, cxl_start(__from.fd));				\
+	EXPECT_EQ(-EIO, cxl_driver_events(__from.fd, CAPI_ECHO_ABI));	\
 	EXPECT_EQ(-EIO, event_read(__from, &self->event));		\
-	EXPECT_EQ(POLLERR, poll_now(which));				\
-	EXPECT_EQ(MAP_FAILED, cxl_map(which, self->page, self->page));	\
+	EXPECT_EQ(POLLERR, poll_now(__from.fd));			\
+	EXPECT_EQ(MAP_FAILED, cxl_map(__from.fd, self->page,		\
+				      self->page));			\
 	EXPECT_EQ(EIO, errno);						\
 } while (0)
 

@@ -38,12 +38,13 @@ FIXTURE_TEARDOWN(cxl_start)
 /* Whether interrupt @irq, and none above it, is there */
 #define EXPECT_LAST_IRQ(irq)						\
 do {									\
+	int __irq = irq;						\
 	char __what[32];						\
 									\
-	snprintf(__what, sizeof(__what), "irq %d", (irq) + 1);		\
+	snprintf(__what, sizeof(__what), "irq %d", __irq + 1);		\
 	EXPECT_EQ(0, context_post(&self->context, __what));		\
 	EXPECT_EQ(0, context_count(&self->context, "events_raised"));	\
-	snprintf(__what, sizeof(__what), "irq %d", irq);		\
+	snprintf(__what, sizeof(__what), "irq %d", __irq);		\
 	EXPECT_EQ(0, context_post(&self->context, __what));		\
 	EXPECT_EQ(1, context_count(&self->context, "events_raised"));	\
 } while (0)

@@ -22,7 +22,7 @@ int uring_init(struct uring *ring)
 	memset(ring, 0, sizeof(*ring));
 	ring->fd = syscall(SYS_io_uring_setup, ENTRIES, &ring->params);
 	if (ring->fd < 0)
-		return -errno;
+		return -EOPNOTSUPP;
 	ring->sq = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			ring->fd, IORING_OFF_SQ_RING);
 	ring->sqes = mmap(NULL, ENTRIES * sizeof(*ring->sqes),
@@ -31,7 +31,9 @@ int uring_init(struct uring *ring)
 	if (ring->sq == MAP_FAILED || ring->sqes == MAP_FAILED)
 		return -errno;
 	/* One mapping has both queues since Linux 5.4. */
-	return ring->params.features & IORING_FEAT_SINGLE_MMAP ? 0 : -ENOSYS;
+	if (!(ring->params.features & IORING_FEAT_SINGLE_MMAP))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 void uring_destroy(struct uring *ring)

@@ -24,7 +24,7 @@ struct uring {
 	struct io_uring_params params;
 };
 
-/* 0 or a negative errno; -ENOSYS where the kernel has none */
+/* 0 or a negative errno; -EOPNOTSUPP where the kernel has none, or forbids it */
 int uring_init(struct uring *ring);
 void uring_destroy(struct uring *ring);
 
