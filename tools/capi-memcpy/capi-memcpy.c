@@ -19,24 +19,16 @@
  * @job: what they share
  * @size: how many there are
  * @pids: they; 0 where one has ended
+ * @done: bytes copied and found right, in memory that they share
+ * @complaints: a pipe that takes what they have to say: one sentence is enough
  */
 struct team {
 	struct job job;
 	unsigned int size;
 	pid_t pids[MAX_PROCESSES];
+	uint64_t *done;
+	int complaints[2];
 };
-
-/* Memory that all processes share; NULL before there are any */
-static struct shared {
-	uint64_t done;
-	bool complained;
-} *shared;
-
-bool first_complaint(void)
-{
-	return !shared || !__atomic_exchange_n(&shared->complained, true,
-					       __ATOMIC_RELAXED);
-}
 
 static int map_file(struct job *job, const char *name)
 {
@@ -70,10 +62,11 @@ static int work(struct team *team, unsigned int n, pid_t parent)
 	uint64_t end = windows * (n + 1) / team->size * WINDOW_SIZE;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != parent ||
+	    dup2(team->complaints[1], STDERR_FILENO) < 0)
 		return EXIT_ERROR;
 	return copy_share(job, start, end < job->size ? end : job->size,
-			  &shared->done);
+			  team->done);
 }
 
 static int start_team(struct team *team)
@@ -93,16 +86,32 @@ static int start_team(struct team *team)
 	return EXIT_OK;
 }
 
+/* A process that failed has said why, and others perhaps as well. */
+static void pass_on_complaint(struct team *team)
+{
+	char text[1024];
+	ssize_t len = read(team->complaints[0], text, sizeof(text));
+	char *end = len > 0 ? memchr(text, '\n', len) : NULL;
+
+	progress_clear();
+	if (end)
+		fprintf(stderr, "%.*s\n", (int)(end - text), text);
+}
+
 /* The status of a process that has ended, or -1. */
-static int look_after(pid_t *pid)
+static int look_after(struct team *team, pid_t *pid)
 {
 	int status;
 
 	if (!*pid || waitpid(*pid, &status, WNOHANG) != *pid)
 		return -1;
 	*pid = 0;
-	if (WIFEXITED(status))
+	if (WIFEXITED(status)) {
+		if (WEXITSTATUS(status))
+			pass_on_complaint(team);
 		return WEXITSTATUS(status);
+	}
+	progress_clear();
 	if (WTERMSIG(status) == SIGBUS)
 		return complain("the file became shorter meanwhile");
 	return complain("a process died: %s", strsignal(WTERMSIG(status)));
@@ -116,10 +125,10 @@ static int wait_for_team(struct team *team, double start)
 
 	while (left) {
 		usleep(20000);
-		progress_show(__atomic_load_n(&shared->done, __ATOMIC_RELAXED),
+		progress_show(__atomic_load_n(team->done, __ATOMIC_RELAXED),
 			      team->job.size, seconds() - start);
 		for (i = 0; i < team->size; i++) {
-			status = look_after(&team->pids[i]);
+			status = look_after(team, &team->pids[i]);
 			if (status > 0)
 				return status;
 			left -= !status;
@@ -150,9 +159,9 @@ static int run(struct team *team)
 		status = wait_for_team(team, start);
 	time = seconds() - start;
 	end_team(team);
-	progress_clear();
 	if (status)
 		return status;
+	progress_clear();
 
 	printf("%s copied and checked by %u process%s in %.2f s: %s/s\n",
 	       readable(team->job.size, size, sizeof(size)), team->size,
@@ -165,7 +174,6 @@ int main(int argc, char **argv)
 {
 	struct team team = { };
 	struct options opt;
-	void *memory;
 	int status;
 
 	parse_options(argc, argv, &opt);
@@ -178,10 +186,11 @@ int main(int argc, char **argv)
 			return status;
 	}
 
-	memory = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+	team.done = mmap(NULL, sizeof(*team.done), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (team.done == MAP_FAILED)
 		return complain("no memory for the processes to share");
-	shared = memory;
+	if (pipe2(team.complaints, O_CLOEXEC | O_NONBLOCK))
+		return complain("cannot make a pipe: %s", strerror(errno));
 	return run(&team);
 }

@@ -16,15 +16,10 @@ enum {
 
 #define MAX_PROCESSES	511
 
-/* Is this the first of the processes that has to complain? */
-bool first_complaint(void);
-
-/* Says one sentence, once; the value is the exit status. */
+/* Says one sentence; the value is the exit status. */
 #define complain(format, ...)						\
 ({									\
-	if (first_complaint())						\
-		fprintf(stderr, "capi-memcpy: " format "\n",		\
-			##__VA_ARGS__);					\
+	fprintf(stderr, "capi-memcpy: " format "\n", ##__VA_ARGS__);	\
 	EXIT_ERROR;							\
 })
 
