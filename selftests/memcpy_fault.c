@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include <kselftest_harness.h>
@@ -273,6 +274,37 @@ TEST_F(memcpy_fault, wraps)
 	EXPECT_EQ('x', byte);
 	/* Up to the end is no wrap, but nobody's memory. */
 	EXPECT_FAULT(capi_memcpy_copy(&self->mc, self->dst, end, 8), end, LOAD);
+}
+
+/* Beside the event, the AFU's error buffer says what it was. */
+TEST_F(memcpy_fault, error_buffer)
+{
+	struct capi_memcpy_element *element;
+	char node[64], path[128];
+	union {
+		struct capi_memcpy_error error;
+		char text[sizeof(struct capi_memcpy_error) + 1];
+	} u;
+	__u32 pe;
+
+	ASSERT_EQ(0, capi_cxl_find(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE, node,
+				   sizeof(node)));
+	node[strlen(node) - 1] = '\0';
+	snprintf(path, sizeof(path), "/sys/class/cxl/%s/afu_err_buff",
+		 strrchr(node, '/') + 1);
+	ASSERT_EQ(0, ioctl(self->mc.cxl.fd, CXL_IOCTL_GET_PROCESS_ELEMENT, &pe));
+
+	ASSERT_EQ(0, munmap(self->dst + self->page, self->page));
+	element = capi_memcpy_copy(&self->mc, self->dst + self->page - 1,
+				   self->src, 2);
+	EXPECT_FAULT(element, self->dst + self->page, STORE);
+	ASSERT_EQ(sizeof(u.error), read_file(path, u.text, sizeof(u.text)));
+	EXPECT_EQ(pe, be16toh(u.error.pe));
+	EXPECT_EQ(FAULT, u.error.status);
+	EXPECT_EQ((uintptr_t)element, be64toh(u.error.address));
+	EXPECT_EQ((uintptr_t)self->dst + self->page, be64toh(u.error.fault));
+	EXPECT_EQ(0, memcmp(&u.error.element.op1, &element->op1,
+			    sizeof(*element) - offsetof(typeof(*element), op1)));
 }
 
 TEST_F(memcpy_fault, queue_unmapped)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -234,6 +235,37 @@ TEST_F(memcpy_process, close_while_stalled)
 	ASSERT_TRUE(stall_wait(&stall));
 	capi_memcpy_close(&self->mc);
 	EXPECT_FREE();
+	stall_destroy(&stall);
+}
+
+/* Whoever's queue does not come waits alone. */
+TEST_F(memcpy_process, queue_stalls)
+{
+	struct capi_memcpy other = { };
+	struct stall stall;
+	unsigned int i;
+
+	ASSERT_EQ(0, memcpy_reload("memcpy:2"));
+	ASSERT_EQ(0, stall_init(&stall));
+	ASSERT_EQ(0, capi_memcpy_open(&self->mc, NULL));
+	ASSERT_EQ(0, capi_cxl_start(&self->mc.cxl, (uintptr_t)stall.memory +
+				    stall.page + 1, -1));
+	ASSERT_TRUE(stall_wait(&stall));
+
+	ASSERT_EQ(0, memcpy_start(&other, 1));
+	for (i = 0; i < 3; i++) {
+		EXPECT_TRUE(copies(&other));
+		/* Long enough to be idle */
+		sleep(1);
+	}
+	/* And where it stalls after it was idle itself */
+	ASSERT_EQ(0, stall_release(&stall));
+	sleep(1);
+	ASSERT_EQ(0, stall_again(&stall));
+	ASSERT_TRUE(stall_wait(&stall));
+	EXPECT_TRUE(copies(&other));
+	capi_memcpy_close(&other);
+	capi_memcpy_close(&self->mc);
 	stall_destroy(&stall);
 }
 
