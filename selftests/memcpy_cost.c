@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <endian.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +19,7 @@
 #define CONTEXTS	100
 #define IDLE		10	/* seconds */
 #define BUSY		8	/* contexts */
+#define SAMPLES		20	/* of those that are idle */
 
 FIXTURE(memcpy_cost) {
 	struct capi_memcpy mc[CONTEXTS];
@@ -57,34 +59,39 @@ static double idle_time(void)
 	return (double)(idle + iowait) / sysconf(_SC_CLK_TCK);
 }
 
-/* Seconds that a thread of the AFU has run; 0 for all others */
-static double run_time(const char *pid)
+static bool is_worker(const char *pid)
 {
 	char path[300], name[64];
-	unsigned long long ns;
 
 	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	if (read_file(path, name, sizeof(name)) < 0 ||
-	    strncmp(name, "capi-afu", 8))
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%s/schedstat", pid);
-	if (read_file(path, name, sizeof(name)) < 0)
-		return 0;
-	ns = strtoull(name, NULL, 10);
-	return ns / 1e9;
+	return read_file(path, name, sizeof(name)) > 0 &&
+	       !strncmp(name, "capi-afu", 8);
 }
 
+/* Seconds that a thread has run */
+static double run_time(const char *pid)
+{
+	char path[300], text[64];
+
+	snprintf(path, sizeof(path), "/proc/%s/schedstat", pid);
+	if (read_file(path, text, sizeof(text)) < 0)
+		return 0;
+	return strtoull(text, NULL, 10) / 1e9;
+}
+
+/* The same for all threads of the AFU, and how many there are */
 static double thread_time(unsigned int *threads)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	double time, sum = 0;
+	double sum = 0;
 
 	*threads = 0;
 	while (proc && (entry = readdir(proc))) {
-		time = run_time(entry->d_name);
-		*threads += time > 0;
-		sum += time;
+		if (!is_worker(entry->d_name))
+			continue;
+		sum += run_time(entry->d_name);
+		++*threads;
 	}
 	if (proc)
 		closedir(proc);
@@ -113,7 +120,7 @@ static int start_all(struct capi_memcpy *mc, unsigned int *started,
 	return ret;
 }
 
-/* Milliseconds until the AFU has done something it did not expect */
+/* Milliseconds that something takes, from when it is put into the queue */
 static double notice(struct capi_memcpy *mc)
 {
 	char byte = 0;
@@ -132,13 +139,11 @@ TEST_F_TIMEOUT(memcpy_cost, idle, 60)
 
 	baseline = busy(IDLE / 2);
 	ASSERT_EQ(0, start_all(self->mc, &self->started, CONTEXTS, 1));
-	for (i = 0; i < CONTEXTS; i++)
-		ASSERT_GT(1e9, notice(&self->mc[i]));
 	/* The time that an AFU takes to see that it has nothing to do */
 	sleep(1);
 
 	before = thread_time(&threads);
-	EXPECT_EQ(CONTEXTS, threads);
+	ASSERT_EQ(CONTEXTS, threads);
 	with = busy(IDLE);
 	used = (thread_time(&threads) - before) / IDLE;
 	TH_LOG("%d idle contexts: %.1f%% of a CPU, %.1f%% in their threads; %.1f%% without them",
@@ -146,7 +151,7 @@ TEST_F_TIMEOUT(memcpy_cost, idle, 60)
 	EXPECT_GE(0.05, used);
 	EXPECT_GE(0.05, with - baseline);
 
-	for (i = 0; i < CONTEXTS; i++) {
+	for (i = 0; i < SAMPLES; i++) {
 		time = notice(&self->mc[i]);
 		if (time > longest)
 			longest = time;
@@ -158,29 +163,33 @@ TEST_F_TIMEOUT(memcpy_cost, idle, 60)
 /* All that wait for a restart need no look at memory, so no time at all. */
 TEST_F_TIMEOUT(memcpy_cost, stopped, 60)
 {
-	struct capi_memcpy_element *element;
 	unsigned int threads, i;
-	double before, used;
+	double before, used, time, longest = 0;
 
 	ASSERT_EQ(0, start_all(self->mc, &self->started, CONTEXTS, 1));
-	for (i = 0; i < CONTEXTS; i++) {
-		element = capi_memcpy_interrupt(&self->mc[i], 1);
-		ASSERT_EQ(DONE, memcpy_status(element));
-	}
+	for (i = 0; i < CONTEXTS; i++)
+		ASSERT_NE(NULL, capi_memcpy_interrupt(&self->mc[i], 1));
+	for (i = 0; i < CONTEXTS; i++)
+		ASSERT_EQ(0, memcpy_wait_stopped(&self->mc[i]));
 	sleep(1);
 
 	before = thread_time(&threads);
-	EXPECT_EQ(CONTEXTS, threads);
+	ASSERT_EQ(CONTEXTS, threads);
 	sleep(2);
 	used = (thread_time(&threads) - before) / 2;
 	TH_LOG("%d stopped contexts: %.2f%% of a CPU in their threads", CONTEXTS,
 	       used * 100);
 	EXPECT_GE(0.001, used);
 
-	for (i = 0; i < CONTEXTS; i++) {
+	for (i = 0; i < SAMPLES; i++) {
 		capi_memcpy_restart(&self->mc[i]);
-		ASSERT_GT(1e9, notice(&self->mc[i]));
+		time = notice(&self->mc[i]);
+		if (time > longest)
+			longest = time;
 	}
+	TH_LOG("a restart is noticed, and work done, after %.1f ms at most",
+	       longest);
+	EXPECT_GE(50, longest);
 }
 
 /* Elements done so far */
@@ -188,50 +197,80 @@ static unsigned int progress(const struct capi_memcpy *mc)
 {
 	unsigned int n = 0;
 
-	while (n < mc->next && __atomic_load_n(&mc->queue[n].status,
-					       __ATOMIC_RELAXED) == DONE)
+	while (n < mc->depth &&
+	       __atomic_load_n(&mc->queue[n].status, __ATOMIC_RELAXED) == DONE)
 		n++;
 	return n;
 }
 
-/* More copies than are done while it is watched; memory is the test's own. */
-static int keep_busy(struct capi_memcpy *mc, char *memory, size_t size)
+/*
+ * A full queue of copies that wait for a restart. All contexts copy the same
+ * memory; nobody looks at it.
+ */
+static int get_ready(struct capi_memcpy *mc, char *memory, size_t size)
 {
-	struct capi_memcpy_element *element;
+	struct capi_memcpy_element *element = capi_memcpy_interrupt(mc, 1);
+	int ret = memcpy_wait_stopped(mc);
 
-	do {
+	while (!ret && mc->next) {
 		element = capi_memcpy_copy(mc, memory, memory + size / 2,
 					   CAPI_MEMCPY_MAX_LENGTH);
-	} while (element && mc->next + 1 < mc->depth);
-	return element ? 0 : -EAGAIN;
+		if (!element)
+			ret = -EAGAIN;
+	}
+	return ret;
+}
+
+/* On one CPU, as an emulator's CPUs may differ in speed. How many they are. */
+static unsigned int gather_threads(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	unsigned int n = 0;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	while (proc && (entry = readdir(proc)))
+		n += is_worker(entry->d_name) &&
+		     !sched_setaffinity(atoi(entry->d_name), sizeof(set), &set);
+	if (proc)
+		closedir(proc);
+	return n;
 }
 
 TEST_F_TIMEOUT(memcpy_cost, fairness, 60)
 {
-	unsigned int before[BUSY], done[BUSY], sum = 0, i;
+	unsigned int done[BUSY], most = 0, sum = 0, i;
 	size_t size = 32 * page_size();
 	char *memory = memcpy_pages(32);
+	double end;
 
 	ASSERT_NE(NULL, memory);
 	memset(memory, 1, size);
 	ASSERT_EQ(0, start_all(self->mc, &self->started, BUSY,
 			       CAPI_MEMCPY_WED_DEPTH));
 	for (i = 0; i < BUSY; i++)
-		ASSERT_EQ(0, keep_busy(&self->mc[i], memory, size));
+		ASSERT_EQ(0, get_ready(&self->mc[i], memory, size));
+	ASSERT_EQ(BUSY, gather_threads());
 
 	for (i = 0; i < BUSY; i++)
-		before[i] = progress(&self->mc[i]);
-	sleep(4);
-	for (i = 0; i < BUSY; i++) {
-		done[i] = progress(&self->mc[i]) - before[i];
-		sum += done[i];
-		TH_LOG("context %u: %u elements", i, done[i]);
-		ASSERT_LT(before[i] + done[i], self->mc[i].next) {
-			TH_LOG("it was not busy all the time");
+		capi_memcpy_restart(&self->mc[i]);
+	/* As long as all have something to do */
+	end = now() + 4;
+	while (now() < end && most < self->mc[0].depth) {
+		usleep(20000);
+		for (i = 0, sum = 0, most = 0; i < BUSY; i++) {
+			done[i] = progress(&self->mc[i]);
+			most = done[i] > most ? done[i] : most;
+			sum += done[i];
 		}
 	}
-	for (i = 0; i < BUSY; i++)
+	for (i = 0; i < BUSY; i++) {
+		TH_LOG("context %u: %u elements", i, done[i]);
 		EXPECT_LE(sum / BUSY / 2, done[i]);
+	}
+	EXPECT_LT(100, sum / BUSY);
 }
 
 TEST_HARNESS_MAIN
