@@ -253,6 +253,7 @@ struct capi_psa {
  * @link_up: written under psa.sem and events.lock
  * @reader: what @has_file's file reads through
  * @virqs: Linux interrupts by AFU interrupt; see irq.c
+ * @watch: what capi_dma_peek() looks at; the context's own thread's
  * @events: its events
  * @psa: its problem state area
  */
@@ -284,6 +285,7 @@ struct cxl_context {
 	bool link_up;
 	struct capi_event_reader *reader;
 	struct capi_virqs *virqs;
+	struct capi_watch *watch;
 	struct capi_events events;
 	struct capi_psa psa;
 };
@@ -359,6 +361,11 @@ unsigned int capi_afu_capacity(struct cxl_afu *afu);
 int capi_afu_reset(struct cxl_afu *afu);
 int capi_adapter_init(void);
 void capi_adapter_exit(void);
+
+/* watch.c */
+int capi_watch_start(struct cxl_context *ctx, u64 addr);
+void capi_watch_stop(struct cxl_context *ctx);
+int capi_watch_look(struct cxl_context *ctx, u8 *value);
 
 /* default.c */
 int capi_default_context_init(void);

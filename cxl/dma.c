@@ -306,6 +306,8 @@ EXPORT_SYMBOL_GPL(capi_dma_cmpxchg64);
  */
 int capi_dma_watch(struct cxl_context *ctx, u64 addr)
 {
+	if (ctx->mm)
+		return capi_watch_start(ctx, addr);
 	if (!has_user_dma(ctx))
 		return 0;
 	if (!ctx->user->dma_watch)
@@ -322,36 +324,12 @@ EXPORT_SYMBOL_GPL(capi_dma_watch);
  */
 void capi_dma_unwatch(struct cxl_context *ctx)
 {
-	if (has_user_dma(ctx))
+	if (ctx->mm)
+		capi_watch_stop(ctx);
+	else if (has_user_dma(ctx))
 		ctx->user->dma_unwatch(ctx, ctx->user_priv);
 }
 EXPORT_SYMBOL_GPL(capi_dma_unwatch);
-
-/* The page tables are walked instead of used: to change to others is slow. */
-static int process_peek(struct mm_struct *mm, u64 addr, u8 *value)
-{
-	struct page *page;
-	u8 *map;
-	int rc = -EAGAIN;
-
-	if ((unsigned long)addr != addr || !mmget_not_zero(mm))
-		return -EFAULT;
-	if (!mmap_read_trylock(mm))
-		goto out;
-	rc = -EFAULT;
-	if (get_user_pages_remote(mm, addr & PAGE_MASK, 1, FOLL_NOFAULT, &page,
-				  NULL) == 1) {
-		map = kmap_local_page(page);
-		*value = READ_ONCE(map[offset_in_page(addr)]);
-		kunmap_local(map);
-		put_page(page);
-		rc = 0;
-	}
-	mmap_read_unlock(mm);
-out:
-	mmput_async(mm);
-	return rc;
-}
 
 /**
  * capi_dma_peek() - look at a byte of memory without waiting for anybody
@@ -366,7 +344,7 @@ out:
 int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value)
 {
 	if (ctx->mm)
-		return process_peek(ctx->mm, addr, value);
+		return capi_watch_look(ctx, value);
 	if (has_user_dma(ctx))
 		return ctx->user->dma_peek(ctx, ctx->user_priv, addr, value);
 	return kernel_rw(addr, value, 1, false) ? -EFAULT : 0;
