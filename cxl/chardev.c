@@ -78,21 +78,11 @@ int cxl_fd_open(struct inode *inode, struct file *file)
 }
 EXPORT_SYMBOL_GPL(cxl_fd_open);
 
-static int chardev_open(struct inode *inode, struct file *file)
+/* As a master where the node is for masters */
+int capi_node_open(struct inode *inode, struct file *file)
 {
 	return open_node(inode, file, true);
 }
-
-static const struct file_operations chardev_fops = {
-	.owner = THIS_MODULE,
-	.open = chardev_open,
-	.release = cxl_fd_release,
-	.read_iter = capi_file_read_iter,
-	.poll = cxl_fd_poll,
-	.unlocked_ioctl = cxl_fd_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = cxl_fd_mmap,
-};
 
 static struct capi_node *node_alloc(struct cxl_afu *afu, char letter)
 {
@@ -247,7 +237,7 @@ int capi_chardev_init(struct class *class)
 		return rc;
 	capi_class = class;
 	class->devnode = devnode;
-	cdev_init(&cdev, &chardev_fops);
+	cdev_init(&cdev, &capi_file_fops);
 	cdev.owner = THIS_MODULE;
 	rc = cdev_add(&cdev, first_devt, MINORS);
 	if (rc)

@@ -376,12 +376,13 @@ void capi_default_context_drop(struct cxl_afu *afu);
 /* chardev.c */
 int capi_chardev_init(struct class *class);
 void capi_chardev_exit(void);
+int capi_node_open(struct inode *inode, struct file *file);
 int capi_nodes_add(struct cxl_afu *afu);
 void capi_nodes_remove(struct cxl_afu *afu);
 int capi_afu_set_mode(struct cxl_afu *afu, unsigned int mode);
 
 /* file.c */
-ssize_t capi_file_read_iter(struct kiocb *iocb, struct iov_iter *to);
+extern const struct file_operations capi_file_fops;
 int capi_file_open(struct cxl_afu *afu, bool master, struct file *file);
 
 /* recovery.c */

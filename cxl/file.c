@@ -303,15 +303,17 @@ ssize_t cxl_fd_read(struct file *file, char __user *buf, size_t count,
 }
 EXPORT_SYMBOL_GPL(cxl_fd_read);
 
-ssize_t capi_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	return read_event(iocb->ki_filp, to, iocb->ki_flags & IOCB_NOWAIT);
 }
 
-static const struct file_operations default_fops = {
+/* Nothing opens a file of cxl_get_fd(). */
+const struct file_operations capi_file_fops = {
 	.owner = THIS_MODULE,
+	.open = capi_node_open,
 	.release = cxl_fd_release,
-	.read_iter = capi_file_read_iter,
+	.read_iter = file_read_iter,
 	.poll = cxl_fd_poll,
 	.unlocked_ioctl = cxl_fd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
@@ -354,7 +356,7 @@ static void fill_in(struct file_operations *fops)
 struct file *cxl_get_fd(struct cxl_context *ctx, struct file_operations *fops,
 			int *fd)
 {
-	const struct file_operations *ops = fops ?: &default_fops;
+	const struct file_operations *ops = fops ?: &capi_file_fops;
 	struct file *file;
 	int rc;
 
@@ -372,7 +374,7 @@ struct file *cxl_get_fd(struct cxl_context *ctx, struct file_operations *fops,
 		goto err_fd;
 	file = anon_inode_getfile("[cxl]", ops, ctx, O_RDWR | O_CLOEXEC);
 	if (!IS_ERR(file)) {
-		if (file->f_op->read_iter == capi_file_read_iter)
+		if (file->f_op->read_iter == file_read_iter)
 			file->f_mode |= FMODE_NOWAIT;
 		return file;
 	}
