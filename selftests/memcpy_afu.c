@@ -241,20 +241,38 @@ static int open_master(struct capi_cxl *master)
 	return ret;
 }
 
-TEST_F(memcpy_afu, undefined_stops)
+/* With CAPI_MEMCPY_CFG_STOP nothing is taken without a restart. */
+TEST_F(memcpy_afu, stops_on_invalid)
 {
+	struct capi_memcpy_element *element;
 	struct capi_cxl master;
+	unsigned char byte = 0;
 
 	ASSERT_EQ(0, open_master(&master)) {
 		TH_LOG("%s", master.error);
 	}
 	capi_cxl_put(&master, CAPI_MEMCPY_REG_CFG, CAPI_MEMCPY_CFG_STOP);
-	EXPECT_STATUS(CAPI_MEMCPY_STATUS_COMMAND, undefined(&self->mc, 0x3f));
 	EXPECT_EQ(0, memcpy_wait_stopped(&self->mc));
+
+	element = capi_memcpy_copy(&self->mc, &byte, "x", 1);
+	ASSERT_EQ(0, memcpy_sync(&self->mc));
+	EXPECT_EQ(0, element->status);
 	capi_memcpy_restart(&self->mc);
-	EXPECT_TRUE(copies(&self->mc));
+	EXPECT_STATUS(DONE, element);
+	EXPECT_EQ('x', byte);
+	EXPECT_EQ(0, memcpy_wait_stopped(&self->mc));
+
+	element = undefined(&self->mc, 0x3f);
+	capi_memcpy_copy(&self->mc, &byte, "y", 1);
+	capi_memcpy_restart(&self->mc);
+	EXPECT_STATUS(CAPI_MEMCPY_STATUS_COMMAND, element);
+	EXPECT_EQ(0, memcpy_wait_stopped(&self->mc));
+	EXPECT_EQ('x', byte);
 
 	capi_cxl_put(&master, CAPI_MEMCPY_REG_CFG, 0);
+	capi_memcpy_restart(&self->mc);
+	EXPECT_TRUE(copies(&self->mc));
+	EXPECT_EQ('y', byte);
 	EXPECT_STATUS(CAPI_MEMCPY_STATUS_COMMAND, undefined(&self->mc, 0x3f));
 	EXPECT_TRUE(copies(&self->mc));
 	capi_cxl_close(&master);

@@ -54,7 +54,8 @@ static void look_at_registers(struct memcpy *mc)
 		set_reg(mc, CAPI_MEMCPY_REG_TIMEBASE, get_cycles() ?: 1);
 }
 
-static bool stops_on_undefined(struct memcpy *mc)
+/* Must it wait for a restart where the queue has no command for it? */
+static bool stops_on_invalid(struct memcpy *mc)
 {
 	struct page *master = sim_area_page(mc->afu->afu, 0);
 	const __be64 *cfg;
@@ -74,7 +75,7 @@ static bool stops(struct memcpy *mc, const struct capi_memcpy_element *element)
 	case CAPI_MEMCPY_STATUS_SOURCE:
 		return false;
 	case CAPI_MEMCPY_STATUS_COMMAND:
-		return stops_on_undefined(mc);
+		return stops_on_invalid(mc);
 	default:
 		return true;
 	}
@@ -183,8 +184,12 @@ static enum sim_work do_next(struct memcpy *mc)
 
 	if (capi_dma_read(ctx, at, &element.cmd, sizeof(element.cmd), &bad))
 		return lose_queue(mc, at, bad, false);
-	if (!is_for_us(mc, element.cmd))
-		return SIM_WORK_NONE;
+	if (!is_for_us(mc, element.cmd)) {
+		if (!stops_on_invalid(mc))
+			return SIM_WORK_NONE;
+		set_stopped(mc, true);
+		return SIM_WORK_HALTED;
+	}
 
 	smp_rmb(); /* valid before what it is about */
 	if (capi_dma_read(ctx, at + 1, &element.status, sizeof(element) - 1,
@@ -238,6 +243,8 @@ static bool memcpy_look(struct sim_worker *worker)
 		return true;
 	if (mc->stopped || !mc->slots)
 		return false;
+	if (stops_on_invalid(mc))
+		return true;
 	rc = capi_dma_peek(worker->ctx, next_element(mc), &cmd);
 	return rc ? rc != -EAGAIN : is_for_us(mc, cmd);
 }

@@ -81,7 +81,11 @@ struct capi_memcpy_element {
 /* Registers for all, in the area of master contexts */
 #define CAPI_MEMCPY_REG_CFG	0x00	/* RW */
 
-/* Wait for a restart after an undefined command as well */
+/*
+ * Wait for a restart also where the queue goes on with no valid command: with
+ * one that is undefined, or with an element that is not for the AFU (yet). A
+ * restart is a doorbell then, and the AFU polls no memory.
+ */
 #define CAPI_MEMCPY_CFG_STOP	0x2000000000000000ULL
 
 /**
