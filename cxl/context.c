@@ -111,6 +111,9 @@ static int context_init(struct cxl_context *ctx)
 		if (rc)
 			goto err_debugfs;
 	}
+	/* Not all are opened, which clears too: AFU drivers only start theirs. */
+	if (ops->context_clear)
+		ops->context_clear(ctx);
 
 	rc = context_add(ctx);
 	if (!rc)

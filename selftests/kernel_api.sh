@@ -26,7 +26,7 @@ if ! modinfo capi_api_test >/dev/null 2>&1; then
 fi
 ktap_set_plan 9
 
-capi_load afus=echo:8
+capi_load afus=echo:8,memcpy:2
 # shellcheck disable=SC2119
 before=$(free_instances)
 log_mark

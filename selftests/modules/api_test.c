@@ -12,6 +12,7 @@
 #include <misc/capi.h>
 #include <misc/cxllib.h>
 #include <uapi/misc/capi_echo.h>
+#include <uapi/misc/capi_memcpy.h>
 
 #include "api_test.h"
 
@@ -99,6 +100,37 @@ static void test_contexts(struct pci_dev *pdev)
 	CHECK(!cxl_stop_context(ctx));
 	test_map(ctx);
 	CHECK(!cxl_release_context(ctx));
+}
+
+/* Takes a context, looks for what the last one left, and leaves something. */
+static void leave_in_area(struct pci_dev *pdev, u64 off)
+{
+	struct cxl_context *ctx = cxl_dev_context_init(pdev);
+	u64 value = 0;
+
+	CHECK(!IS_ERR(ctx));
+	if (IS_ERR(ctx))
+		return;
+	CHECK(cxl_process_element(ctx) == 0);
+	CHECK(!cxl_start_context(ctx, 0, NULL));
+	CHECK(!capi_psa_read(ctx, off, 8, &value) && !value);
+	CHECK(!capi_psa_write(ctx, off, 8, 1));
+	CHECK(!cxl_stop_context(ctx));
+	CHECK(!cxl_release_context(ctx));
+}
+
+/* The area of a memcpy AFU stays when a context goes, what is in it does not. */
+static void test_clear(void)
+{
+	struct pci_dev *pdev = pci_get_device(CAPI_MEMCPY_VENDOR,
+					      CAPI_MEMCPY_DEVICE, NULL);
+
+	CHECK(pdev);
+	if (!pdev)
+		return;
+	leave_in_area(pdev, PAGE_SIZE / 2);
+	leave_in_area(pdev, PAGE_SIZE / 2);
+	pci_dev_put(pdev);
 }
 
 /* As a driver of a storage card looks for the names of its ports */
@@ -226,6 +258,7 @@ static int api_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	CHECK(cxl_pci_to_cfg_record(pdev) == 0);
 	test_default(pdev);
 	test_contexts(pdev);
+	test_clear();
 	api_test_irqs(pdev);
 	test_vpd(pdev);
 	test_cxllib(pdev);
