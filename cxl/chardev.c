@@ -138,8 +138,10 @@ static void remove_nodes(struct cxl_afu *afu)
 		afu->nodes[i] = NULL;
 		if (!node)
 			continue;
+		/* Its number is free once nothing in sysfs has it any more. */
+		device_del(&node->dev);
 		xa_erase(&nodes, MINOR(node->dev.devt));
-		device_unregister(&node->dev);
+		put_device(&node->dev);
 	}
 }
 

@@ -348,6 +348,25 @@ test_removal()
 	expect "AFU and nodes go with the card" "" "$(find $class -type l)$(nodes)"
 }
 
+# set_modes AFU: its nodes come and go.
+set_modes()
+{
+	for i in $(seq 100); do
+		for mode in none afu_directed; do
+			echo "$mode" >"$class/$1/mode" || return
+		done
+	done
+}
+
+# Two AFUs take device numbers and give them back.
+test_modes_at_once()
+{
+	set_modes afu0.0 &
+	other=$!
+	check "the mode of an AFU can be set" set_modes afu0.1
+	check "while that of another is" wait $other
+}
+
 # An AFU with an error buffer, and with registers for a master. The page is 4096.
 test_area()
 {
@@ -376,7 +395,7 @@ if ! command -v capi-events >/dev/null || ! capi_load afus=echo:8; then
 	ktap_skip_all "capi-events is not in PATH, or the modules cannot be loaded"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 153
+ktap_set_plan 155
 
 link=$(echo /sys/kernel/debug/capi_sim/*/link)
 id=$(uuid)
@@ -392,6 +411,8 @@ test_modes
 test_contexts
 test_card_reset
 test_removal
+capi_load afus=echo:1,echo:1
+test_modes_at_once
 capi_load afus=memcpy:4
 test_area
 check "nothing of this gives a warning" log_clean
