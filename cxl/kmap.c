@@ -107,8 +107,11 @@ static bool find_pages(struct capi_kmap *kmap)
 		       unsigned long *pfn);
 	unsigned long i, pfn;
 
+	/* The backend of one that is not started may be gone. */
+	if (!ctx->psa.live || !READ_ONCE(ctx->link_up))
+		return false;
 	get_pfn = kmap->area ? ops->area_pfn : ops->psa_pfn;
-	if (!ctx->psa.live || !READ_ONCE(ctx->link_up) || !get_pfn)
+	if (!get_pfn)
 		return false;
 	for (i = 0; i < kmap->nr_pages; i++)
 		if (get_pfn(ctx, i, &pfn) || !find_page(kmap, i, pfn))
