@@ -278,6 +278,42 @@ TEST_F(memcpy_afu, stops_on_invalid)
 	capi_cxl_close(&master);
 }
 
+static int reset_card(void)
+{
+	char node[64], path[64];
+	unsigned int card;
+	int ret;
+
+	ret = capi_cxl_find(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE, node,
+			    sizeof(node));
+	if (ret)
+		return ret;
+	if (sscanf(strstr(node, "afu"), "afu%u", &card) != 1)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/sys/class/cxl/card%u/reset", card);
+	return write_file(path, "-1");
+}
+
+/* What a master stored does not outlive a reset of the card. */
+TEST_F(memcpy_afu, card_reset)
+{
+	struct capi_cxl master;
+
+	ASSERT_EQ(0, open_master(&master)) {
+		TH_LOG("%s", master.error);
+	}
+	capi_cxl_put(&master, CAPI_MEMCPY_REG_CFG, CAPI_MEMCPY_CFG_STOP);
+	EXPECT_STATUS(CAPI_MEMCPY_STATUS_COMMAND, undefined(&self->mc, 0x3f));
+	EXPECT_EQ(0, memcpy_wait_stopped(&self->mc));
+	EXPECT_EQ(0, reset_card());
+	capi_cxl_close(&master);
+
+	capi_memcpy_close(&self->mc);
+	ASSERT_EQ(0, memcpy_start(&self->mc, 1));
+	EXPECT_STATUS(CAPI_MEMCPY_STATUS_COMMAND, undefined(&self->mc, 0x3f));
+	EXPECT_TRUE(copies(&self->mc));
+}
+
 /* The queue */
 
 TEST_F(memcpy_afu, in_order)

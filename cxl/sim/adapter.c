@@ -83,10 +83,18 @@ static int sim_afu_reset(struct cxl_afu *capi)
 {
 	struct sim_afu *afu = capi_afu_priv(capi);
 
-	atomic_inc(&afu->resets);
 	sim_workers_stop(afu);
 	if (afu->ops->reset)
 		afu->ops->reset(afu);
+	return 0;
+}
+
+static int sim_adapter_reset(struct cxl_adapter *capi)
+{
+	struct cxl_afu *afu = NULL;
+
+	while ((afu = capi_adapter_next_afu(capi, afu)))
+		sim_afu_reset(afu);
 	return 0;
 }
 
@@ -118,6 +126,7 @@ static const struct capi_backend_ops sim_backend_ops = {
 	.psa_pfn = sim_psa_pfn,
 	.area_pfn = sim_area_pfn,
 	.afu_reset = sim_afu_reset,
+	.adapter_reset = sim_adapter_reset,
 	.err_read = sim_err_read,
 };
 
@@ -139,7 +148,6 @@ static int probe_afu(struct sim_afu *afu)
 
 	if (rc)
 		return rc;
-	atomic_set(&afu->resets, 0);
 	sim_workers_init(afu);
 	rc = afu->ops->probe ? afu->ops->probe(afu) : 0;
 	if (rc) {

@@ -62,7 +62,6 @@ extern const struct sim_afu_ops sim_memcpy_ops;
  * @desc: the kind's description, with this AFU's number of contexts
  * @priv: the kind's
  * @area: the pages of the whole area, as far as they are used; see area.c
- * @resets: how often it was reset
  * @lock: held while all workers are stopped, so that none comes or goes
  * @list: covers @workers as well, for those who cannot sleep; inside @lock
  * @workers: those of its contexts, started or not
@@ -75,7 +74,6 @@ struct sim_afu {
 	struct capi_afu_desc desc;
 	void *priv;
 	struct page **area;
-	atomic_t resets;
 
 	struct mutex lock; /* workers */
 	spinlock_t list; /* workers */
