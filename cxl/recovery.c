@@ -183,6 +183,8 @@ int capi_adapter_reset(struct cxl_adapter *adapter, bool force)
 		goto out;
 
 	ok = tell_drivers(adapter, ERROR_DETECTED);
+	if (adapter->ops->adapter_stop)
+		adapter->ops->adapter_stop(adapter);
 	stop_contexts(adapter, true);
 	if (adapter->ops->adapter_reset)
 		rc = adapter->ops->adapter_reset(adapter);

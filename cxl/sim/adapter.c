@@ -98,6 +98,22 @@ static int sim_adapter_reset(struct cxl_adapter *capi)
 	return 0;
 }
 
+/* All are told before the first is waited for, those of other AFUs too. */
+static void stop_workers(struct sim_adapter *adapter)
+{
+	unsigned int i;
+
+	for (i = 0; i < adapter->nr_afus; i++)
+		sim_workers_end(&adapter->afus[i]);
+	for (i = 0; i < adapter->nr_afus; i++)
+		sim_workers_stop(&adapter->afus[i]);
+}
+
+static void sim_adapter_stop(struct cxl_adapter *capi)
+{
+	stop_workers(capi_adapter_priv(capi));
+}
+
 static int sim_err_read(struct cxl_afu *capi, char *buf, u64 off, size_t count)
 {
 	struct sim_afu *afu = capi_afu_priv(capi);
@@ -126,6 +142,7 @@ static const struct capi_backend_ops sim_backend_ops = {
 	.psa_pfn = sim_psa_pfn,
 	.area_pfn = sim_area_pfn,
 	.afu_reset = sim_afu_reset,
+	.adapter_stop = sim_adapter_stop,
 	.adapter_reset = sim_adapter_reset,
 	.err_read = sim_err_read,
 };
@@ -170,14 +187,6 @@ static int probe_afus(struct sim_adapter *adapter, const struct sim_afu *afus,
 			return rc;
 	}
 	return 0;
-}
-
-static void stop_workers(struct sim_adapter *adapter)
-{
-	unsigned int i;
-
-	for (i = 0; i < adapter->nr_afus; i++)
-		sim_workers_stop(&adapter->afus[i]);
 }
 
 /* AFUs that work in memory have lost what they were doing when it is back. */

@@ -208,6 +208,7 @@ void sim_worker_stop(struct sim_worker *worker);
 void sim_worker_kick(struct sim_worker *worker);
 bool sim_worker_ending(struct sim_worker *worker);
 void sim_workers_kick(struct sim_afu *afu);
+void sim_workers_end(struct sim_afu *afu);
 void sim_workers_stop(struct sim_afu *afu);
 
 /* vphb.c */

@@ -300,6 +300,25 @@ void sim_workers_kick(struct sim_afu *afu)
 }
 
 /**
+ * sim_workers_end() - tell the workers of all contexts to end
+ * @afu: the AFU
+ *
+ * Does not wait for them: sim_workers_stop() follows.
+ *
+ * Context: process.
+ */
+void sim_workers_end(struct sim_afu *afu)
+{
+	struct sim_worker *worker;
+
+	spin_lock(&afu->list);
+	list_for_each_entry(worker, &afu->workers, node)
+		if (worker->task)
+			tell_to_end(worker);
+	spin_unlock(&afu->list);
+}
+
+/**
  * sim_workers_stop() - stop working for all contexts
  * @afu: the AFU
  *
@@ -314,11 +333,7 @@ void sim_workers_stop(struct sim_afu *afu)
 	struct sim_worker *worker;
 
 	mutex_lock(&afu->lock);
-	spin_lock(&afu->list);
-	list_for_each_entry(worker, &afu->workers, node)
-		if (worker->task)
-			tell_to_end(worker);
-	spin_unlock(&afu->list);
+	sim_workers_end(afu);
 	list_for_each_entry(worker, &afu->workers, node)
 		sim_worker_stop(worker);
 	mutex_unlock(&afu->lock);

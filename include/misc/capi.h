@@ -87,6 +87,9 @@ struct capi_adapter_desc {
  *	which master contexts map. Optional.
  * @afu_reset: reset the AFU: it forgets what it works for, and does nothing for
  *	a context attached until it is detached and attached again
+ * @adapter_stop: the adapter is about to be reset: stop the work for all
+ *	contexts at once, where stopping one may have to wait for another. They
+ *	are detached one after the other then. Optional.
  * @adapter_reset: reset the adapter; no context is attached. Optional.
  * @err_read: copy @count bytes of the AFU's error buffer from @off, both within
  *	struct capi_afu_desc.err_size; returns 0 or an error. Optional.
@@ -110,6 +113,7 @@ struct capi_backend_ops {
 	int (*area_pfn)(struct cxl_context *ctx, unsigned long page,
 			unsigned long *pfn);
 	int (*afu_reset)(struct cxl_afu *afu);
+	void (*adapter_stop)(struct cxl_adapter *adapter);
 	int (*adapter_reset)(struct cxl_adapter *adapter);
 	int (*err_read)(struct cxl_afu *afu, char *buf, u64 off, size_t count);
 };
