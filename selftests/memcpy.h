@@ -21,6 +21,10 @@ int memcpy_start(struct capi_memcpy *mc, unsigned int units);
 
 /* The element's status; -EAGAIN where the queue was full. */
 int memcpy_status(const struct capi_memcpy_element *element);
+#define EXPECT_STATUS(status, element)					\
+	EXPECT_EQ(status, memcpy_status(element))
+#define ASSERT_STATUS(status, element)					\
+	ASSERT_EQ(status, memcpy_status(element))
 
 /* Waits until the AFU is stopped, or runs. */
 int memcpy_wait_stopped(struct capi_memcpy *mc);

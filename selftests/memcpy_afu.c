@@ -38,10 +38,6 @@ FIXTURE_TEARDOWN(memcpy_afu)
 	capi_memcpy_close(&self->mc);
 }
 
-/* What a program does that has nothing but the element's status */
-#define EXPECT_STATUS(status, element)					\
-	EXPECT_EQ(status, memcpy_status(element))
-
 /* The AFU works: it copies, and nothing but what it was told. */
 static bool copies(struct capi_memcpy *mc)
 {

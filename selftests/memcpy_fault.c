@@ -44,9 +44,6 @@ FIXTURE_TEARDOWN(memcpy_fault)
 	capi_memcpy_close(&self->mc);
 }
 
-#define EXPECT_STATUS(status, element)					\
-	EXPECT_EQ(status, memcpy_status(element))
-
 /* The element fails there, the AFU stops, and goes on with the next. */
 #define EXPECT_FAULT(element, address, why)				\
 do {									\
