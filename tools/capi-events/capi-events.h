@@ -8,11 +8,10 @@
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* Exit statuses */
+/* Exit statuses, beside EXIT_USAGE */
 enum {
 	EXIT_OK = 0,
 	EXIT_ERROR = 1,
-	EXIT_USAGE = 2,
 	EXIT_REMOVED = 3,
 };
 

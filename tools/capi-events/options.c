@@ -2,17 +2,15 @@
 /*
  * The command line.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
 
 #include <misc/capi_echo.h>
 
 #include "capi-events.h"
+#include "options.h"
 
 static const char help[] =
 "Usage: capi-events [OPTION]... UUID\n"
@@ -36,29 +34,6 @@ static const char help[] =
 "\n"
 "Exit status: 0 on success, 1 on an error, 2 on a wrong command line, 3 when the\n"
 "device was removed meanwhile.\n";
-
-static noreturn void usage(const char *what, const char *arg)
-{
-	if (what)
-		fprintf(stderr, "capi-events: %s: '%s'\n", what, arg);
-	fprintf(stderr, "Try 'capi-events --help'.\n");
-	exit(EXIT_USAGE);
-}
-
-/* The number at @s, which ends at *@end, or with the string if @end is NULL. */
-static unsigned long long parse_number(const char *s, char **end)
-{
-	unsigned long long value;
-	char *stop;
-
-	errno = 0;
-	value = strtoull(s, &stop, 0);
-	if (errno || !isdigit((unsigned char)*s) || (!end && *stop))
-		usage("not a number", s);
-	if (end)
-		*end = stop;
-	return value;
-}
 
 static void parse_emit(const char *s, struct options *opt)
 {

@@ -6,11 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Exit statuses */
+/* Exit statuses, beside EXIT_USAGE */
 enum {
 	EXIT_OK = 0,
 	EXIT_ERROR = 1,
-	EXIT_USAGE = 2,
 	EXIT_WRONG = 3,
 };
 

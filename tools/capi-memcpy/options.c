@@ -3,14 +3,13 @@
  * The command line.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
 
 #include "capi-memcpy.h"
+#include "options.h"
 
 static const char help[] =
 "Usage: capi-memcpy [OPTION]... [FILE]\n"
@@ -28,26 +27,6 @@ static const char help[] =
 "\n"
 "Exit status: 0 on success, 1 on an error, 2 on a wrong command line, 3 when a byte\n"
 "of the copy is wrong.\n";
-
-static noreturn void usage(const char *what, const char *arg)
-{
-	if (what)
-		fprintf(stderr, "capi-memcpy: %s: '%s'\n", what, arg);
-	fprintf(stderr, "Try 'capi-memcpy --help'.\n");
-	exit(EXIT_USAGE);
-}
-
-/* The number at @s, which ends at *@end. */
-static unsigned long long parse_number(const char *s, char **end)
-{
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(s, end, 0);
-	if (errno || !isdigit((unsigned char)*s))
-		usage("not a number", s);
-	return value;
-}
 
 static unsigned long long parse_size(const char *s)
 {
