@@ -146,13 +146,13 @@ static int lock_starts(struct cxl_adapter *adapter, bool force)
 		return -ENODEV;
 	if (!READ_ONCE(adapter->link_up))
 		return -EIO;
-	/* An image that is loaded anew may be another. */
-	if (adapter->perst_same)
-		return -EINVAL;
 
 	spin_lock(&adapter->starts);
 	if (adapter->started && !force)
 		rc = -EBUSY;
+	/* An image that is loaded anew may be another. */
+	else if (adapter->perst_same)
+		rc = -EINVAL;
 	else
 		adapter->locked = true;
 	spin_unlock(&adapter->starts);

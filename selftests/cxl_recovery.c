@@ -192,6 +192,7 @@ TEST_F(cxl_recovery, adapter_reset_and_trust)
 {
 	ASSERT_EQ(0, afu_card_set(&self->afu, "perst_reloads_same_image", "1"));
 	EXPECT_EQ(-EINVAL, afu_card_set(&self->afu, "reset", "-1"));
+	EXPECT_EQ(-EBUSY, afu_card_set(&self->afu, "reset", "1"));
 	EXPECT_EQ(0, context_post(&self->context, "irq 1"));
 	ASSERT_EQ(0, munmap(self->memory, self->page));
 	close(self->started);
