@@ -79,6 +79,7 @@ static void apply(struct capi_mdev *m)
 
 	capi_psa_allow(m->ctx, capi_mdev_memory_enabled(m));
 	capi_mdev_irqs_allow(m, master && !masked);
+	capi_mdev_dma_allow(m, master);
 }
 
 /* Power-on values; MSI-X enable, which is VFIO's, stays. Holds the lock. */

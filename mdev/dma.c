@@ -24,22 +24,27 @@ static int dma_error(int rc)
 	return rc == -EACCES || rc == -ENOTTY ? -ENODEV : -EFAULT;
 }
 
+static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
+		  bool store)
+{
+	int rc;
+
+	if (!READ_ONCE(m->pins.allowed))
+		return -EIO;
+	rc = vfio_dma_rw(&m->vdev, addr, buf, len, store);
+	return rc ? dma_error(rc) : 0;
+}
+
 int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
 		       void *buf, size_t len)
 {
-	struct capi_mdev *m = priv;
-	int rc = vfio_dma_rw(&m->vdev, addr, buf, len, false);
-
-	return rc ? dma_error(rc) : 0;
+	return dma_rw(priv, addr, buf, len, false);
 }
 
 int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
 			const void *buf, size_t len)
 {
-	struct capi_mdev *m = priv;
-	int rc = vfio_dma_rw(&m->vdev, addr, (void *)buf, len, true);
-
-	return rc ? dma_error(rc) : 0;
+	return dma_rw(priv, addr, (void *)buf, len, true);
 }
 
 /* Returns with pins.lock held, or -EFAULT if the thread is to end. */
@@ -68,6 +73,8 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 	void *map;
 	int rc;
 
+	if (!READ_ONCE(m->pins.allowed))
+		return -EIO;
 	rc = begin_pin(m);
 	if (rc)
 		return rc;
@@ -136,7 +143,7 @@ int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
 
 	if (!mutex_trylock(&m->pins.lock))
 		return -EAGAIN;
-	if (m->pins.watched) {
+	if (m->pins.watched && READ_ONCE(m->pins.allowed)) {
 		map = kmap_local_page(m->pins.watched);
 		*value = READ_ONCE(map[offset_in_page(addr)]);
 		kunmap_local(map);
@@ -159,6 +166,12 @@ void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 	unwatch(m);
 	m->pins.not_before = jiffies + PIN_BREAK;
 	mutex_unlock(&m->pins.lock);
+}
+
+/* A function that is no bus master has no memory to work with. */
+void capi_mdev_dma_allow(struct capi_mdev *m, bool allow)
+{
+	WRITE_ONCE(m->pins.allowed, allow);
 }
 
 void capi_mdev_dma_init(struct capi_mdev *m)

@@ -65,7 +65,8 @@ struct capi_mdev_window {
 };
 
 /**
- * struct capi_mdev_pins - the consumer's memory that is pinned
+ * struct capi_mdev_pins - the AFU's accesses to the consumer's memory, and what
+ *	of that is pinned
  * @lock: covers what follows, and is held while there is any other pin. Taken
  *	by the AFU's thread, and under the VFIO core's locks; nothing but VFIO is
  *	called while it is held.
@@ -74,6 +75,7 @@ struct capi_mdev_window {
  * @iova: its address
  * @unwatchable: pinning such a page failed since the context was started; no
  *	lock
+ * @allowed: the function is bus master; no lock
  */
 struct capi_mdev_pins {
 	struct mutex lock; /* all below */
@@ -81,6 +83,7 @@ struct capi_mdev_pins {
 	struct page *watched;
 	dma_addr_t iova;
 	bool unwatchable;
+	bool allowed;
 };
 
 /**
@@ -229,6 +232,7 @@ long capi_mdev_set_irqs(struct capi_mdev *m, void __user *arg);
 /* dma.c */
 void capi_mdev_dma_init(struct capi_mdev *m);
 void capi_mdev_dma_release(struct capi_mdev *m);
+void capi_mdev_dma_allow(struct capi_mdev *m, bool allow);
 int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
 		       void *buf, size_t len);
 int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,

@@ -4,6 +4,7 @@
  * works, or was never meant to be a queue.
  */
 #include <endian.h>
+#include <linux/pci_regs.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -123,6 +124,27 @@ TEST_F(vfio_memcpy_fault, queue_unmapped)
 	ASSERT_FAULT(second, CAPI_MEMCPY_DSISR);
 	ASSERT_EQ(0, vfio_queue_map(&self->q, 0, OTHER, READ_WRITE));
 	element = capi_memcpy_copy(self->mc, iova(DST), iova(SRC), 8);
+	capi_memcpy_restart(self->mc);
+	EXPECT_STATUS(DONE, element);
+}
+
+/* Without bus master there is no memory; with it again, the AFU can go on. */
+TEST_F(vfio_memcpy_fault, no_bus_master)
+{
+	const __u64 second = IOVA + sizeof(struct capi_memcpy_element);
+	const unsigned int config = VFIO_PCI_CONFIG_REGION_INDEX;
+	struct capi_vfio *vfio = &self->q.mdev.vfio;
+	struct capi_memcpy_element *element;
+
+	ASSERT_TRUE(vfio_queue_works(&self->q));
+	ASSERT_EQ(0, capi_vfio_put(vfio, config, PCI_COMMAND, 2,
+				   PCI_COMMAND_MEMORY));
+	element = capi_memcpy_copy(self->mc, iova(DST), iova(SRC), 8);
+	ASSERT_FAULT(second, CAPI_MEMCPY_DSISR);
+	ASSERT_EQ(0, memcpy_wait_stopped(self->mc));
+	EXPECT_EQ(0, element->status);
+
+	ASSERT_EQ(0, capi_vfio_enable(vfio));
 	capi_memcpy_restart(self->mc);
 	EXPECT_STATUS(DONE, element);
 }
