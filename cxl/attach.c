@@ -163,8 +163,8 @@ int capi_context_stop_locked(struct cxl_context *ctx)
 	int rc = ctx->state == CAPI_CONTEXT_STARTED ? 0 : -EBUSY;
 
 	lockdep_assert_held(&ctx->mutex);
+	capi_psa_set_live(ctx, false);
 	if (!rc) {
-		capi_psa_set_live(ctx, false);
 		capi_context_ops(ctx)->detach(ctx);
 		give_mm(ctx);
 		capi_irqs_give(ctx);
