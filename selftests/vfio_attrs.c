@@ -109,7 +109,7 @@ TEST_F(vfio_attrs, post_in_each_state)
 {
 	struct mdev *mdev = &self->mdev;
 
-	EXPECT_EQ(-ENOENT, echo_post(mdev, "irq 1"));
+	EXPECT_EQ(-EIO, echo_post(mdev, "irq 1"));
 	ASSERT_EQ(0, mdev_open(mdev));
 	EXPECT_EQ(-EIO, echo_post(mdev, "irq 1"));
 	ASSERT_EQ(0, capi_vfio_start(&mdev->vfio, 0));
@@ -123,7 +123,7 @@ TEST_F(vfio_attrs, post_in_each_state)
 	ASSERT_EQ(0, mdev_command(mdev, CAPI_MDEV_COMMAND_STOP));
 	EXPECT_EQ(-EIO, echo_post(mdev, "irq 1"));
 	mdev_close(mdev);
-	EXPECT_EQ(-ENOENT, echo_post(mdev, "irq 1"));
+	EXPECT_EQ(-EIO, echo_post(mdev, "irq 1"));
 	EXPECT_EQ(2, mdev_attr(mdev, "events_raised"));
 }
 
