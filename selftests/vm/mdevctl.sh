@@ -21,7 +21,7 @@ test_types()
 	expect "types has every parent" "$(parents | sort)" \
 		"$(jq -r '.[] | keys[]' types.json | sort)"
 	expect "types has the type" "vfio-pci $(free_instances "$parent")" \
-		"$(jq -r --arg parent "$parent" ".[][\$parent][]?.\"$type\" |
+		"$(jq -r --arg parent "$parent" ".[][\$parent][]?.\"$type\" | values |
 			.device_api + \" \" + (.available_instances | tostring)" types.json)"
 }
 
