@@ -135,7 +135,7 @@ log_dirty()
 	dmesg -r | sed -n "/$mark/,\$p" | awk '
 		{ level = substr($1, 2) + 0 }
 		/WARNING:|BUG:|Oops|Call Trace|general protection/ { print; next }
-		/capi/ && level % 8 < 6 { print }'
+		/capi|cxl (card|afu)[0-9]/ && level % 8 < 6 { print }'
 }
 
 # log_clean: is there nothing of that kind?
