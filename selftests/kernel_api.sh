@@ -24,9 +24,9 @@ if ! modinfo capi_api_test >/dev/null 2>&1; then
 	ktap_skip_all "the module capi_api_test is not installed"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 9
+ktap_set_plan 12
 
-capi_load afus=echo:8,memcpy:2
+capi_load afus=echo:8,memcpy:8
 # shellcheck disable=SC2119
 before=$(free_instances)
 log_mark
@@ -37,8 +37,15 @@ expect "all functions have their prototypes" "32 of 32" \
 # shellcheck disable=SC2119
 expect "all contexts are given back" "$before" "$(free_instances)"
 check "the log is clean" log_clean
-rmmod capi_api_test
 
+card=$(echo /sys/class/cxl/card*)
+expect "a driver can say that a reset loads the same image" 1 \
+	"$(cat "$card/perst_reloads_same_image")"
+expect "and there is none then" "Invalid argument" "$(write_error "$card/reset" 1)"
+rmmod capi_api_test
+expect "until it says otherwise" none "$(write_error "$card/reset" 1)"
+
+capi_load afus=echo:8
 modprobe capi_api_test leave=1
 expect "a driver has its interrupts" 2 "$(mapped)"
 log_mark

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel API of <misc/cxl.h> and <misc/cxllib.h>, from a driver of echo AFUs.
+ * The kernel API of <misc/cxl.h> and <misc/cxllib.h>, from a driver of echo AFUs
+ * and, for what those cannot show, of memcpy AFUs.
  * Loading fails with EINVAL when a check does; the log says which.
  */
 #include <linux/mman.h>
@@ -254,6 +255,10 @@ static int api_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	if (leave)
 		return leave_behind(pdev);
+	if (pdev->device == CAPI_MEMCPY_DEVICE) {
+		api_test_memcpy(pdev);
+		return 0;
+	}
 
 	CHECK(cxl_pci_to_cfg_record(pdev) == 0);
 	test_default(pdev);
@@ -269,10 +274,13 @@ static void api_remove(struct pci_dev *pdev)
 {
 	if (leave)
 		pci_disable_device(pdev);
+	else
+		cxl_perst_reloads_same_image(cxl_pci_to_afu(pdev), false);
 }
 
 static const struct pci_device_id api_ids[] = {
 	{ PCI_DEVICE(CAPI_ECHO_VENDOR, CAPI_ECHO_DEVICE) },
+	{ PCI_DEVICE(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE) },
 	{ }
 };
 

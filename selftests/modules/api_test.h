@@ -23,6 +23,9 @@ unsigned int api_prototypes(void);
 /* api_irq.c */
 void api_test_irqs(struct pci_dev *pdev);
 
+/* api_memcpy.c */
+void api_test_memcpy(struct pci_dev *pdev);
+
 /* api_test.c */
 void api_raise(struct cxl_context *ctx, unsigned int num);
 irqreturn_t api_ignore_irq(int irq, void *cookie);
