@@ -8,23 +8,19 @@
  *  - files for programs: CXL_IOCTL_START_WORK on /dev/capi_memcpy-<PCI name>
  *    returns a file descriptor that behaves as one of /dev/cxl, except that it
  *    has events of this driver, as many as are written to "post" in debugfs;
- *  - error handlers, whose calls "recovery" in debugfs lists.
+ *  - error handlers, each of whose calls is a line in the log.
  *
  * Queue, elements and registers of the AFU are big endian. The driver is loaded
  * by hand: it takes a context of every AFU.
  */
-#include <linux/completion.h>
 #include <linux/debugfs.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io.h>
-#include <linux/kref.h>
-#include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include <misc/cxl.h>
+#include "capi_memcpy.h"
 
 /* Elements are taken in the order of the queue, while their wrap bit fits. */
 struct element {
@@ -48,71 +44,11 @@ struct element {
 #define PCTRL_RESTART	0x8000000000000000ULL
 
 #define DONE_IRQ	1
-#define TEXT_SIZE	128
 #define TIMEOUT		(10 * HZ)
 
 static bool disconnect;
 module_param(disconnect, bool, 0644);
 MODULE_PARM_DESC(disconnect, "give an adapter up when it fails");
-
-/**
- * struct sample - an AFU that the driver is bound to
- * @kref: the driver and every file that it made hold one
- * @pdev: its PCI function
- * @misc: what programs open
- * @name: its name
- * @dir: in debugfs
- * @lock: covers the next fields: the kernel's context and its queue
- * @ctx: the AFU's default context; NULL where it cannot be used
- * @psa: its registers
- * @queue: elements
- * @next: the next of them to be used
- * @wrap: their wrap bit
- * @text: what the AFU copies, and where to
- * @recovery: the error handlers called so far
- * @done: completed by the AFU's interrupt
- * @interrupts: how many it raised
- * @files_lock: covers @files; a spinlock
- * @files: what programs have open
- */
-struct sample {
-	struct kref kref;
-	struct pci_dev *pdev;
-	struct miscdevice misc;
-	char name[32];
-	struct dentry *dir;
-
-	struct mutex lock; /* up to recovery */
-	struct cxl_context *ctx;
-	void __iomem *psa;
-	struct element *queue;
-	unsigned int next;
-	u8 wrap;
-	char (*text)[TEXT_SIZE];
-	char recovery[256];
-
-	struct completion done;
-	atomic_t interrupts;
-
-	spinlock_t files_lock; /* files */
-	struct list_head files;
-};
-
-/**
- * struct sample_file - a file that a program has
- * @node: in the AFU's list
- * @sample: the AFU, held
- * @ctx: its context
- * @event: the driver event that is being read: its number, as the CPU has it
- * @next: the number of the next one
- */
-struct sample_file {
-	struct list_head node;
-	struct sample *sample;
-	struct cxl_context *ctx;
-	struct cxl_event_afu_driver_reserved *event;
-	u64 next;
-};
 
 static void sample_free(struct kref *kref)
 {
@@ -124,6 +60,16 @@ static void sample_free(struct kref *kref)
 	kfree(sample);
 }
 
+void sample_get(struct sample *sample)
+{
+	kref_get(&sample->kref);
+}
+
+void sample_put(struct sample *sample)
+{
+	kref_put(&sample->kref, sample_free);
+}
+
 static struct sample *sample_alloc(struct pci_dev *pdev)
 {
 	struct sample *sample = kzalloc(sizeof(*sample), GFP_KERNEL);
@@ -132,7 +78,7 @@ static struct sample *sample_alloc(struct pci_dev *pdev)
 		return NULL;
 	kref_init(&sample->kref);
 	mutex_init(&sample->lock);
-	init_completion(&sample->done);
+	init_waitqueue_head(&sample->wait);
 	spin_lock_init(&sample->files_lock);
 	INIT_LIST_HEAD(&sample->files);
 	sample->pdev = pci_dev_get(pdev);
@@ -140,7 +86,7 @@ static struct sample *sample_alloc(struct pci_dev *pdev)
 	sample->text = kcalloc(2, sizeof(*sample->text), GFP_KERNEL);
 	if (sample->queue && sample->text)
 		return sample;
-	kref_put(&sample->kref, sample_free);
+	sample_put(sample);
 	return NULL;
 }
 
@@ -151,11 +97,12 @@ static irqreturn_t sample_interrupt(int irq, void *cookie)
 	struct sample *sample = cookie;
 
 	atomic_inc(&sample->interrupts);
-	complete(&sample->done);
+	wake_up(&sample->wait);
 	return IRQ_HANDLED;
 }
 
-static int sample_start(struct sample *sample)
+/* Caller holds sample->lock. */
+static int start(struct sample *sample)
 {
 	struct cxl_context *ctx = cxl_get_context(sample->pdev);
 	u64 wed = (unsigned long)sample->queue | QUEUE_LENGTH / ELEMENTS_PER_WED;
@@ -186,6 +133,7 @@ static int sample_start(struct sample *sample)
 		goto err_stop;
 	}
 	sample->ctx = ctx;
+	WRITE_ONCE(sample->failed, false);
 	return 0;
 
 err_stop:
@@ -197,19 +145,39 @@ err_irqs:
 	return rc;
 }
 
-/* The context is not the driver's to release. */
+static int sample_start(struct sample *sample)
+{
+	int rc;
+
+	mutex_lock(&sample->lock);
+	rc = start(sample);
+	mutex_unlock(&sample->lock);
+	return rc;
+}
+
+/*
+ * The context is not the driver's to release. Whoever waits for the AFU holds the
+ * lock, and is told first.
+ */
 static void sample_stop(struct sample *sample)
 {
-	struct cxl_context *ctx = sample->ctx;
+	struct cxl_context *ctx;
 
+	WRITE_ONCE(sample->failed, true);
+	wake_up(&sample->wait);
+
+	mutex_lock(&sample->lock);
+	ctx = sample->ctx;
 	if (!ctx)
-		return;
+		goto out;
 	cxl_psa_unmap(sample->psa);
 	cxl_stop_context(ctx);
 	cxl_unmap_afu_irq(ctx, DONE_IRQ, sample);
 	cxl_free_afu_irqs(ctx);
 	sample->ctx = NULL;
 	sample->psa = NULL;
+out:
+	mutex_unlock(&sample->lock);
 }
 
 /* The AFU takes the element as soon as its command is there. */
@@ -239,15 +207,19 @@ static void restart_afu(struct sample *sample)
 
 static int copy_text(struct sample *sample)
 {
+	int before = atomic_read(&sample->interrupts);
 	struct element *element;
 
 	if (!sample->ctx)
 		return -EIO;
-	reinit_completion(&sample->done);
 	element = queue_element(sample, CMD_COPY, TEXT_SIZE);
 	queue_element(sample, CMD_INTERRUPT, DONE_IRQ);
-	if (!wait_for_completion_timeout(&sample->done, TIMEOUT))
+	if (!wait_event_timeout(sample->wait,
+				atomic_read(&sample->interrupts) != before ||
+				READ_ONCE(sample->failed), TIMEOUT))
 		return -ETIMEDOUT;
+	if (atomic_read(&sample->interrupts) == before)
+		return -EIO;
 	restart_afu(sample);
 	return READ_ONCE(element->status) == STATUS_COMPLETE ? 0 : -EIO;
 }
@@ -290,199 +262,13 @@ static const struct file_operations copy_fops = {
 	.llseek = default_llseek,
 };
 
-/* Files for programs */
-
-/* Under a spinlock: the event is there already. */
-static struct cxl_event_afu_driver_reserved *
-sample_fetch_event(struct cxl_context *ctx)
-{
-	struct sample_file *file = cxl_get_priv(ctx);
-
-	memcpy(file->event->data, &file->next, sizeof(file->next));
-	return file->event;
-}
-
-static void sample_event_delivered(struct cxl_context *ctx,
-				   struct cxl_event_afu_driver_reserved *event,
-				   int rc)
-{
-	struct sample_file *file = cxl_get_priv(ctx);
-
-	/* Who could not read it gets it once more. */
-	if (rc == -EFAULT)
-		cxl_context_events_pending(ctx, 1);
-	else
-		file->next++;
-}
-
-static struct cxl_afu_driver_ops sample_driver_ops = {
-	.fetch_event = sample_fetch_event,
-	.event_delivered = sample_event_delivered,
-};
-
-static void sample_file_free(struct sample_file *file)
-{
-	kref_put(&file->sample->kref, sample_free);
-	kfree(file->event);
-	kfree(file);
-}
-
-static int sample_release(struct inode *inode, struct file *filp)
-{
-	struct sample_file *file = cxl_get_priv(cxl_fops_get_context(filp));
-	struct sample *sample = file->sample;
-
-	spin_lock(&sample->files_lock);
-	list_del(&file->node);
-	spin_unlock(&sample->files_lock);
-	/* The last callback is over when this returns. */
-	cxl_fd_release(inode, filp);
-	sample_file_free(file);
-	return 0;
-}
-
-/* The rest is filled in by cxl_get_fd(). */
-static struct file_operations sample_file_fops = {
-	.owner = THIS_MODULE,
-	.release = sample_release,
-};
-
-static struct sample_file *sample_file_alloc(struct sample *sample)
-{
-	struct sample_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
-
-	if (!file)
-		return NULL;
-	file->event = kzalloc(sizeof(*file->event) + sizeof(file->next),
-			      GFP_KERNEL);
-	if (!file->event) {
-		kfree(file);
-		return NULL;
-	}
-	file->event->data_size = sizeof(file->next);
-	INIT_LIST_HEAD(&file->node);
-	kref_get(&sample->kref);
-	file->sample = sample;
-	return file;
-}
-
-/* Caller holds sample->lock. */
-static int get_fd(struct sample *sample, struct cxl_ioctl_start_work *work)
-{
-	struct sample_file *file = sample_file_alloc(sample);
-	struct cxl_context *ctx;
-	struct file *filp;
-	int fd, rc;
-
-	if (!file)
-		return -ENOMEM;
-	ctx = cxl_dev_context_init(sample->pdev);
-	if (IS_ERR(ctx)) {
-		sample_file_free(file);
-		return PTR_ERR(ctx);
-	}
-	file->ctx = ctx;
-	cxl_set_priv(ctx, file);
-	cxl_set_driver_ops(ctx, &sample_driver_ops);
-
-	filp = cxl_get_fd(ctx, &sample_file_fops, &fd);
-	if (IS_ERR_OR_NULL(filp)) {
-		cxl_release_context(ctx);
-		sample_file_free(file);
-		return filp ? PTR_ERR(filp) : -ENOMEM;
-	}
-	rc = cxl_start_work(ctx, work);
-	if (rc) {
-		fput(filp);
-		put_unused_fd(fd);
-		return rc;
-	}
-
-	spin_lock(&sample->files_lock);
-	list_add(&file->node, &sample->files);
-	spin_unlock(&sample->files_lock);
-	fd_install(fd, filp);
-	return fd;
-}
-
-/* misc_deregister() waits for it, so the AFU is there. */
-static int misc_open_sample(struct inode *inode, struct file *filp)
-{
-	struct sample *sample = container_of(filp->private_data, struct sample,
-					     misc);
-
-	kref_get(&sample->kref);
-	return 0;
-}
-
-static int misc_release_sample(struct inode *inode, struct file *filp)
-{
-	struct sample *sample = container_of(filp->private_data, struct sample,
-					     misc);
-
-	kref_put(&sample->kref, sample_free);
-	return 0;
-}
-
-static long misc_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
-{
-	struct sample *sample = container_of(filp->private_data, struct sample,
-					     misc);
-	struct cxl_ioctl_start_work work;
-	long rc = -ENODEV;
-
-	if (cmd != CXL_IOCTL_START_WORK)
-		return -ENOTTY;
-	if (copy_from_user(&work, (void __user *)arg, sizeof(work)))
-		return -EFAULT;
-	mutex_lock(&sample->lock);
-	if (sample->ctx)
-		rc = get_fd(sample, &work);
-	mutex_unlock(&sample->lock);
-	return rc;
-}
-
-static const struct file_operations misc_fops = {
-	.owner = THIS_MODULE,
-	.open = misc_open_sample,
-	.release = misc_release_sample,
-	.unlocked_ioctl = misc_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-};
-
-static int post_set(void *data, u64 value)
-{
-	struct sample *sample = data;
-	struct sample_file *file;
-
-	if (value > UINT_MAX)
-		return -EINVAL;
-	spin_lock(&sample->files_lock);
-	list_for_each_entry(file, &sample->files, node)
-		cxl_context_events_pending(file->ctx, value);
-	spin_unlock(&sample->files_lock);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(post_fops, NULL, post_set, "%llu\n");
-
 /* Errors */
-
-/* Caller holds sample->lock. */
-static void note(struct sample *sample, const char *handler)
-{
-	strlcat(sample->recovery, handler, sizeof(sample->recovery));
-	strlcat(sample->recovery, "\n", sizeof(sample->recovery));
-}
 
 static pci_ers_result_t sample_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
-	struct sample *sample = pci_get_drvdata(pdev);
-
-	mutex_lock(&sample->lock);
-	note(sample, "error_detected");
-	sample_stop(sample);
-	mutex_unlock(&sample->lock);
+	pci_info(pdev, "error detected\n");
+	sample_stop(pci_get_drvdata(pdev));
 	return disconnect ? PCI_ERS_RESULT_DISCONNECT :
 			    PCI_ERS_RESULT_NEED_RESET;
 }
@@ -490,23 +276,14 @@ static pci_ers_result_t sample_error_detected(struct pci_dev *pdev,
 /* The default context is another one now. */
 static pci_ers_result_t sample_slot_reset(struct pci_dev *pdev)
 {
-	struct sample *sample = pci_get_drvdata(pdev);
-	int rc;
-
-	mutex_lock(&sample->lock);
-	note(sample, "slot_reset");
-	rc = sample_start(sample);
-	mutex_unlock(&sample->lock);
-	return rc ? PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
+	pci_info(pdev, "slot reset\n");
+	return sample_start(pci_get_drvdata(pdev)) ?
+	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
 static void sample_resume(struct pci_dev *pdev)
 {
-	struct sample *sample = pci_get_drvdata(pdev);
-
-	mutex_lock(&sample->lock);
-	note(sample, "resume");
-	mutex_unlock(&sample->lock);
+	pci_info(pdev, "resume\n");
 }
 
 static const struct pci_error_handlers sample_error_handlers = {
@@ -515,37 +292,15 @@ static const struct pci_error_handlers sample_error_handlers = {
 	.resume = sample_resume,
 };
 
-static ssize_t recovery_read(struct file *file, char __user *buf, size_t count,
-			     loff_t *ppos)
-{
-	struct sample *sample = file->private_data;
-	ssize_t rc;
-
-	mutex_lock(&sample->lock);
-	rc = simple_read_from_buffer(buf, count, ppos, sample->recovery,
-				     strlen(sample->recovery));
-	mutex_unlock(&sample->lock);
-	return rc;
-}
-
-static const struct file_operations recovery_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.read = recovery_read,
-	.llseek = default_llseek,
-};
-
 /* Binding */
 
 static void add_debugfs(struct sample *sample)
 {
 	sample->dir = debugfs_create_dir(sample->name, NULL);
 	debugfs_create_file("copy", 0600, sample->dir, sample, &copy_fops);
-	debugfs_create_file("post", 0200, sample->dir, sample, &post_fops);
-	debugfs_create_file("recovery", 0400, sample->dir, sample,
-			    &recovery_fops);
 	debugfs_create_atomic_t("interrupts", 0400, sample->dir,
 				&sample->interrupts);
+	sample_files_add_debugfs(sample);
 }
 
 static int sample_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -564,12 +319,8 @@ static int sample_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	snprintf(sample->name, sizeof(sample->name), "capi_memcpy-%s",
 		 pci_name(pdev));
-	sample->misc.minor = MISC_DYNAMIC_MINOR;
-	sample->misc.name = sample->name;
-	sample->misc.fops = &misc_fops;
-	sample->misc.parent = &pdev->dev;
 	pci_set_drvdata(pdev, sample);
-	rc = misc_register(&sample->misc);
+	rc = sample_files_add(sample);
 	if (rc)
 		goto err_stop;
 	add_debugfs(sample);
@@ -580,7 +331,7 @@ err_stop:
 err_disable:
 	pci_disable_device(pdev);
 err_free:
-	kref_put(&sample->kref, sample_free);
+	sample_put(sample);
 	return rc;
 }
 
@@ -588,14 +339,12 @@ static void sample_remove(struct pci_dev *pdev)
 {
 	struct sample *sample = pci_get_drvdata(pdev);
 
-	misc_deregister(&sample->misc);
+	sample_files_remove(sample);
+	sample_stop(sample);
 	/* Waits for whoever is in one of the files. */
 	debugfs_remove(sample->dir);
-	mutex_lock(&sample->lock);
-	sample_stop(sample);
-	mutex_unlock(&sample->lock);
 	pci_disable_device(pdev);
-	kref_put(&sample->kref, sample_free);
+	sample_put(sample);
 }
 
 static const struct pci_device_id sample_ids[] = {
