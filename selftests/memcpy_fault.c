@@ -349,4 +349,38 @@ TEST_F(memcpy_fault, queue_read_only)
 	EXPECT_TRUE(capi_memcpy_stopped(&self->mc));
 }
 
+/* The AFU's own registers as its queue: it works, faults and ends as any other. */
+TEST_F(memcpy_fault, queue_in_registers)
+{
+	union capi_cxl_event event;
+	struct capi_cxl cxl;
+	char node[64];
+	void *at;
+
+	at = mmap(NULL, self->page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		  -1, 0);
+	ASSERT_NE(MAP_FAILED, at);
+	ASSERT_EQ(0, capi_cxl_find(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE, node,
+				   sizeof(node)));
+	ASSERT_EQ(0, capi_cxl_open(&cxl, node));
+	ASSERT_EQ(0, capi_cxl_start(&cxl, (uintptr_t)at | 1, -1));
+	ASSERT_EQ(CXL_EVENT_DATA_STORAGE,
+		  capi_cxl_event(&cxl, &event, PATIENCE));
+	EXPECT_EQ((uintptr_t)at, event.event.fault.addr);
+
+	ASSERT_EQ(0, capi_cxl_map(&cxl));
+	ASSERT_EQ(at, mmap(at, self->page, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, cxl.fd, 0));
+	/* Where it is to copy from is what its STATUS says: nowhere. */
+	capi_cxl_put(&cxl, CAPI_MEMCPY_REG_WED, 0x8000000800000000);
+	capi_cxl_put(&cxl, CAPI_MEMCPY_REG_PCTRL, CAPI_MEMCPY_RESTART);
+	ASSERT_EQ(CXL_EVENT_DATA_STORAGE,
+		  capi_cxl_event(&cxl, &event, PATIENCE));
+	EXPECT_EQ(0, event.event.fault.addr);
+	/* The element's status is the second byte of the register. */
+	EXPECT_EQ(FAULT, capi_cxl_get(&cxl, CAPI_MEMCPY_REG_WED) >> 48 & 0xff);
+	capi_cxl_close(&cxl);
+	ASSERT_EQ(0, munmap(at, self->page));
+}
+
 TEST_HARNESS_MAIN
