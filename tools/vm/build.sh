@@ -80,7 +80,7 @@ build_modules()
 			CONFIG_DEBUG_INFO_BTF_MODULES= CAPI_TEST=m CAPI_SAMPLES=m "$@" modules
 }
 
-# What runs in the guest's user space is static.
+# The tools are static, as in any guest that has nothing else.
 build_programs()
 {
 	local tool
@@ -97,7 +97,7 @@ make_selftests()
 
 	kselftest=$("$top/tools/vm/kselftest.sh") &&
 		"$@" -C "$programs/selftests" KSELFTEST="$kselftest" \
-			OUTPUT="$programs/selftests" USERLDFLAGS=-static
+			OUTPUT="$programs/selftests"
 }
 
 build_selftests()

@@ -26,6 +26,18 @@ pack_stock_modules()
 	cp "$kernel/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$folder/"
 }
 
+# The shared libraries of the programs in FOLDER go to where they look for them.
+# Static ones would make a guest of a guest, which unpacks all, slow.
+pack_libraries()
+{
+	local root=$1 folder=$2
+
+	# ldd fails for those that are scripts or static.
+	{ find "$folder" -type f -perm -100 -exec ldd {} + 2>/dev/null || :; } |
+		sed -n 's/^\t[^/]*\(\/[^ ]*\) (0x.*/\1/p' | sort -u |
+		xargs -r cp -L --parents -t "$root"
+}
+
 # pack KERNEL JOB OUTPUT [SELFTESTS]: JOB is the shell command the guest runs,
 # SELFTESTS a folder with installed selftests.
 pack()
@@ -45,7 +57,10 @@ pack()
 	cp "$top"/tools/vm/guest/* "$top/tools/vm/demo.sh" "$root/"
 	printf '%s\n' "$job" >"$root/job"
 	cp "$programs"/tools/capi-*/capi-{events,memcpy} "$root/bin/"
-	[ -z "$installed" ] || cp -a "$installed/." "$root/selftests/"
+	if [ -n "$installed" ]; then
+		cp -a "$installed/." "$root/selftests/"
+		pack_libraries "$root" "$root/selftests"
+	fi
 
 	cp "$(modules_dir "$kernel")"/*.ko "$modules/updates/"
 	strip --strip-debug "$modules"/updates/*.ko
