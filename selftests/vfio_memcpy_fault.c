@@ -205,23 +205,6 @@ TEST_F(vfio_memcpy_fault, link_flap)
 	EXPECT_STATUS(DONE, capi_memcpy_copy(self->mc, iova(DST), iova(SRC), 8));
 }
 
-/* Keeps the AFU busy with what is in all slots, always valid. */
-static void *keep_busy(void *arg)
-{
-	struct capi_memcpy *mc = arg;
-	unsigned int i;
-
-	for (;;) {
-		for (i = 0; i < SLOTS; i++)
-			__atomic_fetch_xor(&mc->queue[i].cmd, CAPI_MEMCPY_WRAP,
-					   __ATOMIC_SEQ_CST);
-		/* A fault is expected: whoever ends us has it go on. */
-		capi_memcpy_restart(mc);
-		pthread_testcancel();
-	}
-	return NULL;
-}
-
 /* The status of the last slot, which is taken away */
 static unsigned int done(struct vfio_queue *q)
 {
@@ -233,13 +216,31 @@ FIXTURE(busy) {
 	struct vfio_queue q;
 	pthread_t thread;
 	bool running;
+	bool stop;
 };
+
+/* Keeps the AFU busy with what is in all slots, always valid. */
+static void *keep_busy(void *arg)
+{
+	FIXTURE_DATA(busy) * self = arg;
+	struct capi_memcpy *mc = &self->q.mc;
+	unsigned int i;
+
+	while (!__atomic_load_n(&self->stop, __ATOMIC_SEQ_CST)) {
+		for (i = 0; i < SLOTS; i++)
+			__atomic_fetch_xor(&mc->queue[i].cmd, CAPI_MEMCPY_WRAP,
+					   __ATOMIC_SEQ_CST);
+		/* A fault is expected: whoever ends us has it go on. */
+		capi_memcpy_restart(mc);
+	}
+	return NULL;
+}
 
 static void leave_alone(FIXTURE_DATA(busy) * self)
 {
 	if (!self->running)
 		return;
-	pthread_cancel(self->thread);
+	__atomic_store_n(&self->stop, true, __ATOMIC_SEQ_CST);
 	pthread_join(self->thread, NULL);
 	self->running = false;
 }
@@ -267,7 +268,7 @@ FIXTURE_SETUP(busy)
 			  capi_memcpy_swap(mc, iova(OTHER),
 					   CAPI_MEMCPY_SWAP_NOT_EQUAL, 1, 2) :
 			  capi_memcpy_copy(mc, iova(OTHER), iova(SRC), 0x8000));
-	ASSERT_EQ(0, pthread_create(&self->thread, NULL, keep_busy, mc));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, keep_busy, self));
 	self->running = true;
 }
 
