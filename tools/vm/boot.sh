@@ -46,12 +46,42 @@ reaches_user_space()
 	kill "$1"
 }
 
+# The processor time that the child of process $1 has used
+time_used()
+{
+	local child
+
+	child=$(<"/proc/$1/task/$1/children") && [ -n "$child" ] &&
+		sed 's/.*) //' "/proc/${child%% *}/stat" | cut -d ' ' -f 12,13
+}
+
+# An emulated CPU with guests at times misses its timer's interrupt: then QEMU
+# does nothing at all, for ever, unless another comes. stalls PARENT: wake a QEMU
+# that does nothing, and end it if that does not help for a minute. What is typed
+# to wake it is not seen by anybody: a terminal takes it for "go on printing".
+stalls()
+{
+	local before=none now idle=0
+
+	while sleep 5; do
+		now=$(time_used "$1") || return
+		if [ "$now" != "$before" ]; then
+			before=$now idle=0
+			continue
+		fi
+		idle=$((idle + 1))
+		touch "$run/woken"
+		printf '\021' >&8
+		[ $idle -ne 12 ] || { touch "$run/stalled"; kill "$1"; }
+	done 2>/dev/null
+}
+
 # start_guest KERNEL INITRAMFS LIMIT: until it powers off or LIMIT seconds are
 # over; 0 means a terminal and all the time in the world.
 start_guest()
 {
 	local kernel=$1 initramfs=$2 limit=$3 accel=tcg,thread=multi cpu=max
-	local job=stdio,id=job,logfile=$run/output input=/dev/null watcher
+	local job=stdio,id=job,logfile=$run/output input=$run/input watchers
 
 	if [ "${ACCEL:-$(find_accel "$kernel")}" = kvm ]; then
 		accel=kvm cpu=host
@@ -60,6 +90,8 @@ start_guest()
 		job+=,signal=off	# ^C is for the guest
 		input=/dev/stdin
 	fi
+	[ -p "$run/input" ] || mkfifo "$run/input"
+	exec 8<>"$run/input"
 
 	# Two guests on a small machine would only miss their deadlines.
 	exec 9>"$cache/vm.lock"
@@ -67,7 +99,7 @@ start_guest()
 		say "waiting for another VM"
 		flock 9
 	fi
-	rm -f "$run/console" "$run/output"
+	rm -f "$run/console" "$run/output" "$run/woken"
 	timeout --foreground -k 5 "$limit" \
 		qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 \
 		-smp "${SMP:-1}" -nodefaults -display none -no-reboot \
@@ -75,14 +107,21 @@ start_guest()
 		-kernel "$kernel/boot/kernel" -initrd "$initramfs" \
 		-append "$kernel_parameters $parameters" \
 		-serial "file:$run/console" -chardev "$job" -serial chardev:job \
-		<$input 7>&- 9>&- &
+		<"$input" 7>&- 8>&- 9>&- &
 	qemu_pid=$!
-	[ "$limit" -eq 0 ] || reaches_user_space $qemu_pid 9>&- >/dev/null &
-	watcher=$!
+	watchers=
+	if [ "$limit" -ne 0 ]; then
+		reaches_user_space $qemu_pid 9>&- >/dev/null &
+		watchers=$!
+		stalls $qemu_pid 9>&- >/dev/null &
+		watchers+=" $!"
+	fi
 	wait $qemu_pid || true
-	kill $watcher 2>/dev/null || true
+	# shellcheck disable=SC2086
+	kill $watchers 2>/dev/null || true
 	qemu_pid=
-	exec 9>&-
+	[ ! -e "$run/woken" ] || say "# QEMU did nothing for a while, and was woken"
+	exec 8>&- 9>&-
 }
 
 # boot KERNEL INITRAMFS LIMIT: return the status of the guest's job, or 125 when

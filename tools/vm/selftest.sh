@@ -37,15 +37,24 @@ prepare() { :; }
 finished() { :; }
 [ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
 
-# died TESTS-FILE: blame the program that was running, keep those after it.
+# died TESTS-FILE: blame the program that was running, keep those after it. Where
+# it was QEMU that stalled, that program gets one more chance.
 died()
 {
 	local running
 
 	running=$(sed -n "s/^# $label: //p" "$run/output" | tail -n 1) || :
+	if [ -n "$running" ] && [ -e "$run/stalled" ] &&
+	   [ "$running" != "${again:-}" ]; then
+		echo "# QEMU stalled; $running is run again"
+		again=$running
+		rm "$run/stalled"
+		sed -i "\\|^$running\$|,\$!d" "$1"
+		return
+	fi
 	complaints | not_ok "${running:-boot}"
 	if [ -n "$running" ]; then
-		sed -i "0,/^$running\$/d" "$1"
+		sed -i "0,\\|^$running\$|d" "$1"
 	else
 		: >"$1"
 	fi
