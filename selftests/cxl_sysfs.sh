@@ -351,7 +351,7 @@ test_removal()
 # set_modes AFU: its nodes come and go.
 set_modes()
 {
-	for _ in $(seq 100); do
+	for _ in $(seq 30); do
 		for mode in none afu_directed; do
 			echo "$mode" >"$class/$1/mode" || return
 		done
