@@ -10,7 +10,7 @@
 static DEFINE_MUTEX(drivers_mutex); /* covers the list and every ->contexts */
 static LIST_HEAD(drivers);
 
-static struct capi_afu_driver *find_driver(u16 vendor, u16 device)
+static struct capi_afu_driver *find_claim(u16 vendor, u16 device)
 {
 	struct capi_afu_driver *drv;
 
@@ -20,6 +20,32 @@ static struct capi_afu_driver *find_driver(u16 vendor, u16 device)
 			return drv;
 	return NULL;
 }
+
+/* An AFU that brings its own needs no other. */
+static struct capi_afu_driver *find_driver(const struct capi_afu_desc *desc)
+{
+	return desc->driver ?: find_claim(desc->vendor, desc->device);
+}
+
+/**
+ * capi_afu_abi() - what the driver events of an AFU look like
+ * @afu: the AFU
+ * @abi: filled with struct capi_afu_driver.abi of the driver that contexts
+ *	opened now get, or with an empty string
+ * @size: bytes there
+ *
+ * Context: process, may sleep.
+ */
+void capi_afu_abi(struct cxl_afu *afu, char *abi, size_t size)
+{
+	struct capi_afu_driver *drv;
+
+	mutex_lock(&drivers_mutex);
+	drv = find_driver(&afu->desc);
+	strscpy(abi, drv && drv->abi ? drv->abi : "", size);
+	mutex_unlock(&drivers_mutex);
+}
+EXPORT_SYMBOL_GPL(capi_afu_abi);
 
 /**
  * capi_afu_driver_register() - claim a kind of AFU
@@ -40,7 +66,7 @@ int capi_afu_driver_register(struct capi_afu_driver *drv)
 		return -EINVAL;
 
 	mutex_lock(&drivers_mutex);
-	if (find_driver(drv->vendor, drv->device)) {
+	if (find_claim(drv->vendor, drv->device)) {
 		rc = -EBUSY;
 	} else {
 		INIT_LIST_HEAD(&drv->contexts);
@@ -86,12 +112,11 @@ EXPORT_SYMBOL_GPL(capi_afu_driver_unregister);
 
 static int choose_driver(struct cxl_context *ctx, const char *abi)
 {
-	const struct capi_afu_desc *desc = &ctx->afu->desc;
 	struct capi_afu_driver *drv;
 	int rc = 0;
 
 	mutex_lock(&drivers_mutex);
-	drv = find_driver(desc->vendor, desc->device);
+	drv = find_driver(&ctx->afu->desc);
 	if (drv && abi && (!drv->abi || strcmp(drv->abi, abi))) {
 		rc = -EPROTONOSUPPORT;
 	} else if (drv && try_module_get(drv->owner)) {

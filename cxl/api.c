@@ -66,9 +66,25 @@ EXPORT_SYMBOL_GPL(cxl_get_priv);
  */
 int cxl_process_element(struct cxl_context *ctx)
 {
-	return ctx->pe;
+	return READ_ONCE(ctx->external_pe);
 }
 EXPORT_SYMBOL_GPL(cxl_process_element);
+
+/**
+ * capi_context_set_process_element() - let a context have its adapter's number
+ * @ctx: the context
+ * @pe: the number that its adapter knows it by
+ *
+ * For backends that do not choose the number themselves; from their attach
+ * callback. Until then a context has the lowest that is free in its AFU.
+ *
+ * Context: any.
+ */
+void capi_context_set_process_element(struct cxl_context *ctx, int pe)
+{
+	WRITE_ONCE(ctx->external_pe, pe);
+}
+EXPORT_SYMBOL_GPL(capi_context_set_process_element);
 
 /**
  * cxl_set_master() - make a context a master

@@ -67,6 +67,20 @@ static void give_mm(struct cxl_context *ctx)
 	ctx->mm = NULL;
 }
 
+/**
+ * capi_context_mm() - whose addresses the AFU uses
+ * @ctx: the context, from its backend's attach until its detach has returned
+ *
+ * Context: any.
+ * Return: the memory of a process, which may have exited: mmget_not_zero()
+ * first. NULL for the addresses of the kernel, or of the context's user.
+ */
+struct mm_struct *capi_context_mm(struct cxl_context *ctx)
+{
+	return ctx->mm;
+}
+EXPORT_SYMBOL_GPL(capi_context_mm);
+
 /* What capi_context_start() does; caller holds ctx->mutex. */
 int capi_context_start_locked(struct cxl_context *ctx,
 			      const struct capi_work *work)

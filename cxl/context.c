@@ -22,15 +22,29 @@ static void context_free(struct kref *kref)
 	kfree(ctx);
 }
 
+/**
+ * capi_context_get() - hold the memory of a context
+ * @ctx: the context, held already
+ *
+ * Context: any.
+ */
 void capi_context_get(struct cxl_context *ctx)
 {
 	kref_get(&ctx->kref);
 }
+EXPORT_SYMBOL_GPL(capi_context_get);
 
+/**
+ * capi_context_put() - opposite of capi_context_get()
+ * @ctx: the context
+ *
+ * Context: process, may sleep.
+ */
 void capi_context_put(struct cxl_context *ctx)
 {
 	kref_put(&ctx->kref, context_free);
 }
+EXPORT_SYMBOL_GPL(capi_context_put);
 
 static int context_add(struct cxl_context *ctx)
 {
@@ -62,6 +76,7 @@ static int take_pe(struct cxl_context *ctx)
 		rc = ida_alloc_max(&afu->pes, capacity - 1, GFP_KERNEL);
 	if (rc >= 0) {
 		ctx->pe = rc;
+		ctx->external_pe = rc;
 		atomic_inc(&afu->used);
 	}
 	mutex_unlock(&adapter->mutex);

@@ -229,7 +229,8 @@ struct capi_psa {
  * struct cxl_context - one user of an AFU
  * @kref: readers and mappings hold the memory
  * @afu: its AFU, held; nothing of its backend is to be touched once @severed
- * @pe: process element
+ * @pe: its number in the AFU's @pes
+ * @external_pe: process element, for all others
  * @user: for whom it exists, or NULL
  * @user_priv: the user's
  * @priv: the AFU driver's
@@ -261,6 +262,7 @@ struct cxl_context {
 	struct kref kref;
 	struct cxl_afu *afu;
 	int pe;
+	int external_pe;
 	const struct capi_context_user *user;
 	void *user_priv;
 	void *priv;
@@ -297,8 +299,6 @@ capi_context_ops(struct cxl_context *ctx)
 }
 
 /* context.c */
-void capi_context_get(struct cxl_context *ctx);
-void capi_context_put(struct cxl_context *ctx);
 struct cxl_context *capi_context_create_file(struct cxl_afu *afu);
 int capi_context_open_file(struct cxl_context *ctx);
 int capi_context_ask_events(struct cxl_context *ctx, const char *abi);

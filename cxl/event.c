@@ -137,6 +137,14 @@ int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq)
 		return 0;
 	}
 
+	if (ctx->user && ctx->user->irq &&
+	    ctx->user->irq(ctx, ctx->user_priv, irq)) {
+		count(ctx, CAPI_EVENTS_RAISED, 1);
+		count(ctx, CAPI_EVENTS_DELIVERED, 1);
+		trace_capi_event_raised(ctx, CXL_EVENT_AFU_INTERRUPT, irq);
+		return 0;
+	}
+
 	spin_lock_irqsave(&events->lock, flags);
 	count(ctx, CAPI_EVENTS_RAISED, 1);
 	if (__test_and_set_bit(irq, events->irqs))
@@ -144,8 +152,6 @@ int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq)
 	spin_unlock_irqrestore(&events->lock, flags);
 
 	trace_capi_event_raised(ctx, CXL_EVENT_AFU_INTERRUPT, irq);
-	if (ctx->user && ctx->user->irq)
-		ctx->user->irq(ctx, ctx->user_priv, irq);
 	capi_events_wake(ctx);
 	return 0;
 }
@@ -224,7 +230,7 @@ static void set_header(struct cxl_context *ctx, struct capi_event *event,
 {
 	event->event.header.type = type;
 	event->event.header.size = sizeof(event->event.header) + body;
-	event->event.header.process_element = ctx->pe;
+	event->event.header.process_element = cxl_process_element(ctx);
 }
 
 /* Caller holds events.lock and events.turn. */

@@ -180,7 +180,7 @@ static long ioctl_start_work(struct cxl_context *ctx,
 static long ioctl_get_process_element(struct cxl_context *ctx,
 				      __u32 __user *arg)
 {
-	return put_user((__u32)ctx->pe, arg);
+	return put_user((__u32)cxl_process_element(ctx), arg);
 }
 
 static long ioctl_get_afu_id(struct cxl_context *ctx,

@@ -14,9 +14,10 @@ static void context_event(struct cxl_context *ctx, void *priv)
 	capi_mdev_raise_msix(priv, CAPI_MDEV_VECTOR_EVENT);
 }
 
-static void context_irq(struct cxl_context *ctx, void *priv, unsigned int irq)
+static bool context_irq(struct cxl_context *ctx, void *priv, unsigned int irq)
 {
 	capi_mdev_raise_msix(priv, CAPI_MDEV_VECTOR_EVENT + irq);
+	return false;
 }
 
 static void context_link(struct cxl_context *ctx, void *priv, bool up)

@@ -23,11 +23,13 @@
 
 #include <uapi/misc/cxl.h>
 
+struct capi_afu_driver;
 struct cxl_adapter;
 struct cxl_afu;
 struct cxl_context;
 struct dentry;
 struct iov_iter;
+struct mm_struct;
 struct module;
 struct vm_area_struct;
 
@@ -137,6 +139,9 @@ struct capi_backend_ops {
  * @pp_offset: where in it the problem state areas of the contexts begin, in the
  *	order of their process elements
  * @err_size: bytes of its error buffer; 0 where it has none
+ * @driver: who brings the AFU's driver events, where its backend does; it is
+ *	not registered, but its list of contexts is initialised. Otherwise NULL:
+ *	who claimed this kind of AFU.
  *
  * Two AFUs are of one kind when vendor and device are equal. AFUs of one kind on
  * one adapter may differ in @contexts and @area_size only.
@@ -156,6 +161,7 @@ struct capi_afu_desc {
 	u64 area_size;
 	u64 pp_offset;
 	size_t err_size;
+	struct capi_afu_driver *driver;
 };
 
 /* Interrupts of one adapter, and contexts that one AFU can have */
@@ -176,6 +182,8 @@ void *capi_adapter_priv(struct cxl_adapter *adapter);
 void *capi_afu_priv(struct cxl_afu *afu);
 void *capi_context_backend_priv(struct cxl_context *ctx);
 void capi_context_set_backend_priv(struct cxl_context *ctx, void *priv);
+void capi_context_set_process_element(struct cxl_context *ctx, int pe);
+struct mm_struct *capi_context_mm(struct cxl_context *ctx);
 
 int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq);
 void capi_raise_fault(struct cxl_context *ctx, u64 addr, u64 dsisr);
@@ -225,6 +233,7 @@ struct capi_afu_driver {
 
 int capi_afu_driver_register(struct capi_afu_driver *drv);
 void capi_afu_driver_unregister(struct capi_afu_driver *drv);
+void capi_afu_abi(struct cxl_afu *afu, char *abi, size_t size);
 
 /* Contexts */
 
@@ -233,8 +242,8 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv);
  * @event: there is something to read, or the context's state, its link or its
  *	adapter changed. Runs in any context but NMI, under any lock but those
  *	of the user itself; it must not call back into the core.
- * @irq: the AFU raised interrupt @irq. As @event; the interrupt is queued for
- *	readers as well.
+ * @irq: the AFU raised interrupt @irq. As @event. Returns true if the consumer
+ *	has it by that; otherwise it is queued for readers.
  * @link: the adapter's link went down or came back. May sleep.
  * @revoke: the adapter is going away: let go of whatever the consumer could
  *	still reach. Called once, after the context was stopped, its events were
@@ -261,7 +270,7 @@ void capi_afu_driver_unregister(struct capi_afu_driver *drv);
  */
 struct capi_context_user {
 	void (*event)(struct cxl_context *ctx, void *priv);
-	void (*irq)(struct cxl_context *ctx, void *priv, unsigned int irq);
+	bool (*irq)(struct cxl_context *ctx, void *priv, unsigned int irq);
 	void (*link)(struct cxl_context *ctx, void *priv, bool up);
 	void (*revoke)(struct cxl_context *ctx, void *priv);
 	int (*dma_read)(struct cxl_context *ctx, void *priv, u64 addr,
@@ -292,6 +301,8 @@ enum capi_context_state {
 struct cxl_context *capi_context_create(struct cxl_afu *afu,
 					const struct capi_context_user *user,
 					void *priv);
+void capi_context_get(struct cxl_context *ctx);
+void capi_context_put(struct cxl_context *ctx);
 int capi_context_open(struct cxl_context *ctx);
 void capi_context_close(struct cxl_context *ctx);
 int capi_context_start(struct cxl_context *ctx, const struct capi_work *work);

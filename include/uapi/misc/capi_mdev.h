@@ -69,6 +69,9 @@ struct capi_mdev_event_fd {
 #define CAPI_MDEV_REG_IRQS		0x020	/* 32 RO: AFU interrupts */
 #define CAPI_MDEV_REG_AFU_ID		0x024	/* 32 RO: device << 16 | vendor */
 #define CAPI_MDEV_REG_PSA_SIZE		0x028	/* 64 RO: bytes */
+#define CAPI_MDEV_REG_IRQS_MIN		0x030	/* 32 RO: AFU interrupts that are needed */
+#define CAPI_MDEV_REG_MAP_OFFSET	0x038	/* 64 RO: what of BAR2 user space may map */
+#define CAPI_MDEV_REG_MAP_SIZE		0x058	/* 64 RO: bytes of that, 0 for none */
 
 #define CAPI_MDEV_REG_EVENT_CONTROL	0x040	/* 32 RW: CAPI_MDEV_EVENT_* */
 #define CAPI_MDEV_REG_EVENT_STATUS	0x044	/* 32 RO: CAPI_MDEV_EVENT_STATUS_* */
@@ -76,11 +79,19 @@ struct capi_mdev_event_fd {
 #define CAPI_MDEV_REG_EVENT_TOKEN	0x04c	/* 32 RO: of the event shown; 0: none */
 #define CAPI_MDEV_REG_EVENT_ACK		0x050	/* 32 WO: token: done with that event */
 #define CAPI_MDEV_REG_EVENT_STALE	0x054	/* 32 RO: acknowledgements ignored since reset */
+
+#define CAPI_MDEV_REG_TRANSLATION	0x060	/* 64 RW: IOVA of the block, 0 for none */
+#define CAPI_MDEV_REG_TRANSLATION_ANSWER 0x068	/* 32 WO: token: the block has the answer */
+#define CAPI_MDEV_REG_TRANSLATION_STALE	0x06c	/* 32 RO: answers ignored since reset */
+#define CAPI_MDEV_REG_INVALIDATE	0x070	/* 64 WO: address | order of its size */
+
+#define CAPI_MDEV_REG_ABI		0x100	/* name of the driver events' ABI */
+#define CAPI_MDEV_ABI_SIZE		32
 #define CAPI_MDEV_REG_EVENT_DATA	0x1000	/* the event shown, in CPU byte order */
 #define CAPI_MDEV_BAR0_SIZE		0x2000
 
 #define CAPI_MDEV_ID			0x49504143	/* "CAPI" */
-#define CAPI_MDEV_VERSION		0x00010000	/* 1.0 */
+#define CAPI_MDEV_VERSION		0x00010001	/* 1.1 */
 
 #define CAPI_MDEV_STATE_OPENED		0
 #define CAPI_MDEV_STATE_STARTED		1
@@ -94,8 +105,58 @@ struct capi_mdev_event_fd {
 
 /* While the window is enabled it is the only reader of the context's events */
 #define CAPI_MDEV_EVENT_ENABLE		(1 << 0)
+/* With it: interrupts are told by their vectors alone, where there is a message */
+#define CAPI_MDEV_EVENT_NO_IRQS		(1 << 1)
+/* With it: the driver looks at STATE, and ERR is not for a link that went down */
+#define CAPI_MDEV_EVENT_LINK_AWARE	(1 << 2)
 
 #define CAPI_MDEV_EVENT_STATUS_PENDING	(1 << 0)	/* there is an event to look at */
 #define CAPI_MDEV_EVENT_STATUS_FAILED	(1 << 1)	/* the last look dropped a bad event */
+
+/* Of the address in CAPI_MDEV_REG_INVALIDATE; 0 stands for all addresses */
+#define CAPI_MDEV_INVALIDATE_ORDER	0x3f
+
+#define CAPI_MDEV_TRANSLATION_ENTRIES	480
+
+/**
+ * struct capi_mdev_translation - the block with a request and its answer
+ * @token: names the request; 0 until there was one
+ * @pe: process element
+ * @flags: CAPI_MDEV_TRANSLATE_*
+ * @address: of the first page that is missing
+ * @pages: how many the AFU's access needs from there on
+ * @reserved: 0
+ * @answer_pe: as @pe
+ * @answer_flags: CAPI_MDEV_ANSWER_*
+ * @answer_pages: how many entries there are; 0: the address is bad
+ * @answer_address: of the page of the first entry
+ * @reserved2: 0
+ * @entry: IOVA of the page | CAPI_MDEV_ENTRY_*, or 0 for a page that is not there
+ *
+ * In a page of the driver's memory, little endian. The VF writes what comes
+ * before @answer_pe and raises vector 0; the driver writes the rest, and then
+ * @token to CAPI_MDEV_REG_TRANSLATION_ANSWER.
+ */
+struct capi_mdev_translation {
+	__le32 token;
+	__le16 pe;
+	__le16 flags;
+	__le64 address;
+	__le32 pages;
+	__le32 reserved[3];
+
+	__le16 answer_pe;
+	__le16 answer_flags;
+	__le32 answer_pages;
+	__le64 answer_address;
+	__le64 reserved2[2];
+	__le64 entry[CAPI_MDEV_TRANSLATION_ENTRIES];
+};
+
+#define CAPI_MDEV_TRANSLATE_STORE	(1 << 0)	/* it is to be stored to */
+#define CAPI_MDEV_TRANSLATE_MAX		256		/* pages of one request, at most */
+#define CAPI_MDEV_ANSWER_ONCE		(1 << 0)	/* for this access only */
+#define CAPI_MDEV_ENTRY_LOAD		(1 << 0)
+#define CAPI_MDEV_ENTRY_STORE		(1 << 1)
 
 #endif /* _UAPI_MISC_CAPI_MDEV_H */
