@@ -217,7 +217,7 @@ static int sim_function_deleted(struct notifier_block *nb,
 		container_of(nb, struct sim_adapter, deletion);
 	struct device *dev = data;
 
-	if (action != BUS_NOTIFY_DEL_DEVICE || dev != &adapter->pdevs[0]->dev)
+	if (action != BUS_NOTIFY_DEL_DEVICE || dev != &adapter->card->dev)
 		return NOTIFY_DONE;
 
 	mutex_lock(&adapter->lock);
@@ -238,16 +238,16 @@ static void sim_adapter_remove(struct work_struct *work)
 	struct sim_adapter *adapter =
 		container_of(work, struct sim_adapter, removal);
 
-	device_release_driver(&adapter->pdevs[0]->dev);
+	device_release_driver(&adapter->card->dev);
 	sim_debugfs_remove(adapter);
 
 	pci_lock_rescan_remove();
-	pci_stop_root_bus(adapter->vphb->bus);
+	capi_vphb_stop(adapter->vphb);
 	mutex_lock(&adapter->lock);
 	capi_adapter_unregister(adapter->capi);
 	adapter->capi = NULL;
 	mutex_unlock(&adapter->lock);
-	sim_vphb_destroy(adapter);
+	capi_vphb_destroy(adapter->vphb);
 	pci_unlock_rescan_remove();
 
 	bus_unregister_notifier(&pci_bus_type, &adapter->deletion);
@@ -268,8 +268,10 @@ void sim_adapter_drop(struct sim_adapter *adapter)
 	if (adapter->capi)
 		capi_adapter_gone(adapter->capi);
 	mutex_unlock(&adapter->lock);
-	if (!test_and_set_bit(0, &adapter->dropped))
+	if (!test_and_set_bit(0, &adapter->dropped)) {
+		capi_vphb_unplug(adapter->vphb);
 		queue_work(system_unbound_wq, &adapter->removal);
+	}
 }
 
 /* Waits until it is gone. */
@@ -286,14 +288,15 @@ static int register_adapter(struct sim_adapter *adapter)
 	struct cxl_afu *afu;
 	unsigned int i;
 
-	adapter->capi = capi_adapter_register(adapter->pdevs[0],
+	adapter->capi = capi_adapter_register(adapter->card,
 					      &sim_adapter_desc,
 					      &sim_backend_ops, adapter);
 	if (IS_ERR(adapter->capi))
 		return PTR_ERR(adapter->capi);
 
 	for (i = 0; i < adapter->nr_afus; i++) {
-		afu = capi_afu_add(adapter->capi, adapter->pdevs[i + 1],
+		afu = capi_afu_add(adapter->capi,
+				   capi_vphb_function(adapter->vphb, i + 1),
 				   &adapter->afus[i].desc, &adapter->afus[i]);
 		if (IS_ERR(afu)) {
 			capi_adapter_unregister(adapter->capi);
@@ -303,13 +306,35 @@ static int register_adapter(struct sim_adapter *adapter)
 	return 0;
 }
 
+static int create_vphb(struct sim_adapter *adapter)
+{
+	struct capi_function *functions = adapter->functions;
+	int domain = capi_vphb_next_domain();
+	unsigned int i;
+
+	if (domain < 0)
+		return domain;
+	capi_function_init(&functions[0], PCI_VENDOR_ID_IBM, 0x0477);
+	sim_vpd_init(adapter, domain);
+	for (i = 0; i < adapter->nr_afus; i++)
+		capi_function_init(&functions[i + 1],
+				   adapter->afus[i].desc.vendor,
+				   adapter->afus[i].desc.device);
+
+	adapter->vphb = capi_vphb_create(functions, adapter->nr_afus + 1);
+	if (IS_ERR(adapter->vphb))
+		return PTR_ERR(adapter->vphb);
+	adapter->card = capi_vphb_function(adapter->vphb, 0);
+	return 0;
+}
+
 /*
  * Caller holds the PCI rescan lock: nobody else publishes the functions before
  * the core knows them, and a drop waits until all is there.
  */
 static int plug_in(struct sim_adapter *adapter)
 {
-	int rc = sim_vphb_create(adapter);
+	int rc = create_vphb(adapter);
 
 	if (rc)
 		return rc;
@@ -321,13 +346,13 @@ static int plug_in(struct sim_adapter *adapter)
 		goto err_capi;
 
 	sim_debugfs_add(adapter);
-	pci_bus_add_devices(adapter->vphb->bus);
+	capi_vphb_publish(adapter->vphb);
 	return 0;
 
 err_capi:
 	capi_adapter_unregister(adapter->capi);
 err_vphb:
-	sim_vphb_destroy(adapter);
+	capi_vphb_destroy(adapter->vphb);
 	return rc;
 }
 
@@ -342,7 +367,6 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 				       unsigned int nr_afus)
 {
 	struct sim_adapter *adapter = kzalloc(sizeof(*adapter), GFP_KERNEL);
-	unsigned int i;
 	int rc;
 
 	if (!adapter)
@@ -354,11 +378,6 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 	rc = probe_afus(adapter, afus, nr_afus);
 	if (rc)
 		goto err_free;
-
-	sim_function_init(&adapter->functions[0], PCI_VENDOR_ID_IBM, 0x0477);
-	for (i = 0; i < nr_afus; i++)
-		sim_function_init(&adapter->functions[i + 1],
-				  afus[i].desc.vendor, afus[i].desc.device);
 
 	pci_lock_rescan_remove();
 	rc = plug_in(adapter);

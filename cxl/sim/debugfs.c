@@ -36,7 +36,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(drop_fops, NULL, drop_set, "%llu\n");
 
 void sim_debugfs_add(struct sim_adapter *adapter)
 {
-	adapter->debugfs = debugfs_create_dir(pci_name(adapter->pdevs[0]),
+	adapter->debugfs = debugfs_create_dir(pci_name(adapter->card),
 					      sim_root);
 	debugfs_create_file("link", 0600, adapter->debugfs, adapter,
 			    &link_fops);

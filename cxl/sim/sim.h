@@ -13,7 +13,6 @@
 
 #define SIM_MAX_ADAPTERS	16
 #define SIM_MAX_AFUS		8
-#define SIM_CONFIG_SIZE		256
 #define SIM_VPD_SIZE		256
 
 struct sim_afu;
@@ -126,22 +125,11 @@ struct sim_worker {
 };
 
 /**
- * struct sim_function - the configuration space of a PCI function
- * @config: what reads return
- * @writable: which bits of it writes change
- * @vpd: vital product data, if there is a capability to read them by
- */
-struct sim_function {
-	u8 config[SIM_CONFIG_SIZE];
-	u8 writable[SIM_CONFIG_SIZE];
-	u8 vpd[SIM_VPD_SIZE];
-};
-
-/**
  * struct sim_adapter - a software adapter
  * @vphb: its PCI host bridge
  * @functions: configuration space of the card, then of each AFU
- * @pdevs: their PCI functions, held
+ * @vpd: vital product data of the card
+ * @card: the card's PCI function, held by @vphb
  * @afus: the AFUs
  * @nr_afus: how many
  * @lock: covers the next two
@@ -150,13 +138,14 @@ struct sim_function {
  * @debugfs: its remote control
  * @deletion: tells when the card's function is deleted
  * @removal: takes it away, from a work item so that nobody else waits
- * @dropped: bit 0 is set when @removal is queued: its functions answer no more
+ * @dropped: bit 0 is set when @removal is queued
  * @node: in the list of all, which changes at load and unload only
  */
 struct sim_adapter {
-	struct pci_host_bridge *vphb;
-	struct sim_function functions[1 + SIM_MAX_AFUS];
-	struct pci_dev *pdevs[1 + SIM_MAX_AFUS];
+	struct capi_vphb *vphb;
+	struct capi_function functions[1 + SIM_MAX_AFUS];
+	u8 vpd[SIM_VPD_SIZE];
+	struct pci_dev *card;
 	struct sim_afu afus[SIM_MAX_AFUS];
 	unsigned int nr_afus;
 	struct mutex lock; /* capi, link_up */
@@ -211,18 +200,8 @@ void sim_workers_kick(struct sim_afu *afu);
 void sim_workers_end(struct sim_afu *afu);
 void sim_workers_stop(struct sim_afu *afu);
 
-/* vphb.c */
-void sim_function_init(struct sim_function *function, u16 vendor, u16 device);
-int sim_vphb_create(struct sim_adapter *adapter);
-void sim_vphb_destroy(struct sim_adapter *adapter);
-
 /* vpd.c */
-void sim_vpd_init(struct sim_function *function, int domain);
-void sim_vpd_written(struct sim_function *function, int where, int size);
-
-/* vphb_<architecture>.c */
-struct pci_host_bridge *sim_vphb_alloc(struct sim_adapter *adapter, int domain);
-struct sim_adapter *sim_vphb_adapter(struct pci_bus *bus);
+void sim_vpd_init(struct sim_adapter *adapter, int domain);
 
 /* debugfs.c */
 void sim_debugfs_init(void);

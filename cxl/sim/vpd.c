@@ -66,44 +66,20 @@ static void fill(u8 *vpd, int domain)
 	*at = VPD_END_TAG;
 }
 
-/**
- * sim_vpd_init() - give a function vital product data
- * @function: the function of a card
- * @domain: its PCI domain, which the data differ by
- */
-void sim_vpd_init(struct sim_function *function, int domain)
-{
-	u8 *cap = function->config + VPD_CAPABILITY;
-	int i;
-
-	fill(function->vpd, domain);
-	function->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-	function->config[PCI_CAPABILITY_LIST] = VPD_CAPABILITY;
-	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_VPD;
-	for (i = PCI_VPD_ADDR; i < PCI_VPD_DATA + 4; i++)
-		function->writable[VPD_CAPABILITY + i] = 0xff;
-}
-
-/**
- * sim_vpd_written() - registers of a function were written
- * @function: the function
- * @where: the first byte written
- * @size: how many
- *
+/*
  * Writing the address, with a flag in its last byte, begins an access, which
  * ends at once: the flag has the other value then. Nothing can be stored.
- *
- * Context: any; accesses to the function come one at a time.
  */
-void sim_vpd_written(struct sim_function *function, int where, int size)
+static void vpd_written(struct capi_function *function, int where, int size)
 {
+	struct sim_adapter *adapter =
+		container_of(function, struct sim_adapter, functions[0]);
 	const int last = VPD_CAPABILITY + PCI_VPD_ADDR + 1;
 	const u8 flag = PCI_VPD_ADDR_F >> 8;
 	u8 *cap = function->config + VPD_CAPABILITY;
 	unsigned int addr;
 
-	if (cap[PCI_CAP_LIST_ID] != PCI_CAP_ID_VPD || where > last ||
-	    where + size <= last)
+	if (where > last || where + size <= last)
 		return;
 
 	function->config[last] ^= flag;
@@ -113,5 +89,25 @@ void sim_vpd_written(struct sim_function *function, int where, int size)
 	addr &= PCI_VPD_ADDR_MASK & ~3;
 	memset(cap + PCI_VPD_DATA, 0, 4);
 	if (addr < SIM_VPD_SIZE)
-		memcpy(cap + PCI_VPD_DATA, function->vpd + addr, 4);
+		memcpy(cap + PCI_VPD_DATA, adapter->vpd + addr, 4);
+}
+
+/**
+ * sim_vpd_init() - give the function of a card vital product data
+ * @adapter: the card
+ * @domain: its PCI domain, which the data differ by
+ */
+void sim_vpd_init(struct sim_adapter *adapter, int domain)
+{
+	struct capi_function *function = &adapter->functions[0];
+	u8 *cap = function->config + VPD_CAPABILITY;
+	int i;
+
+	fill(adapter->vpd, domain);
+	function->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	function->config[PCI_CAPABILITY_LIST] = VPD_CAPABILITY;
+	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_VPD;
+	for (i = PCI_VPD_ADDR; i < PCI_VPD_DATA + 4; i++)
+		function->writable[VPD_CAPABILITY + i] = 0xff;
+	function->written = vpd_written;
 }

@@ -24,6 +24,7 @@
 #include <uapi/misc/cxl.h>
 
 struct capi_afu_driver;
+struct capi_vphb;
 struct cxl_adapter;
 struct cxl_afu;
 struct cxl_context;
@@ -188,6 +189,32 @@ struct mm_struct *capi_context_mm(struct cxl_context *ctx);
 int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq);
 void capi_raise_fault(struct cxl_context *ctx, u64 addr, u64 dsisr);
 void capi_raise_afu_error(struct cxl_context *ctx, u64 error);
+
+/* A virtual PCI host bridge, for AFUs that are no PCI functions themselves */
+
+/**
+ * struct capi_function - a PCI function that has configuration space only
+ * @config: what reads return
+ * @writable: which bits of it writes change
+ * @written: @size bytes from @where on were written, and @config was changed.
+ *	It may change @config too. Runs with interrupts off, alone for all
+ *	functions of the bridge; must not sleep. Optional.
+ */
+struct capi_function {
+	u8 config[PCI_CFG_SPACE_SIZE];
+	u8 writable[PCI_CFG_SPACE_SIZE];
+	void (*written)(struct capi_function *function, int where, int size);
+};
+
+void capi_function_init(struct capi_function *function, u16 vendor, u16 device);
+int capi_vphb_next_domain(void);
+struct capi_vphb *capi_vphb_create(struct capi_function *functions,
+				   unsigned int nr);
+struct pci_dev *capi_vphb_function(struct capi_vphb *vphb, unsigned int i);
+void capi_vphb_publish(struct capi_vphb *vphb);
+void capi_vphb_unplug(struct capi_vphb *vphb);
+void capi_vphb_stop(struct capi_vphb *vphb);
+void capi_vphb_destroy(struct capi_vphb *vphb);
 
 /* What adapters and AFUs are */
 
