@@ -24,6 +24,32 @@ static u32 state(struct capi_mdev *m)
 	return value;
 }
 
+/* The name is NUL padded. */
+static u32 load_abi(struct capi_mdev *m, u64 off)
+{
+	__le32 word;
+
+	memcpy(&word, m->abi + off, sizeof(word));
+	return le32_to_cpu(word);
+}
+
+/* What has 64 bits, and 0 for what there is not */
+static u64 load64(struct capi_mdev *m, u64 reg)
+{
+	switch (reg) {
+	case CAPI_MDEV_REG_WED:
+		return m->wed;
+	case CAPI_MDEV_REG_PSA_SIZE:
+		return m->desc->psa_size;
+	case CAPI_MDEV_REG_MAP_OFFSET:
+		return m->desc->map_offset;
+	case CAPI_MDEV_REG_MAP_SIZE:
+		return m->desc->map_size;
+	default:
+		return 0;
+	}
+}
+
 /* The 32 bits at @reg; a 64-bit register is two of them. */
 static u32 load32(struct capi_mdev *m, u64 reg)
 {
@@ -38,28 +64,24 @@ static u32 load32(struct capi_mdev *m, u64 reg)
 		return m->result;
 	case CAPI_MDEV_REG_PE:
 		return cxl_process_element(m->ctx);
-	case CAPI_MDEV_REG_WED:
-		return lower_32_bits(m->wed);
-	case CAPI_MDEV_REG_WED + 4:
-		return upper_32_bits(m->wed);
 	case CAPI_MDEV_REG_IRQS:
 		return capi_context_irqs(m->ctx);
 	case CAPI_MDEV_REG_AFU_ID:
 		return m->desc->device << 16 | m->desc->vendor;
-	case CAPI_MDEV_REG_PSA_SIZE:
-		return lower_32_bits(m->desc->psa_size);
-	case CAPI_MDEV_REG_PSA_SIZE + 4:
-		return upper_32_bits(m->desc->psa_size);
+	case CAPI_MDEV_REG_IRQS_MIN:
+		return m->desc->irqs;
 	case CAPI_MDEV_REG_EVENT_CONTROL:
-		return m->window.enabled ? CAPI_MDEV_EVENT_ENABLE : 0;
+		return m->window.control;
 	case CAPI_MDEV_REG_EVENT_STATUS:
 		return capi_mdev_window_status(m);
 	case CAPI_MDEV_REG_EVENT_TOKEN:
 		return m->window.token;
 	case CAPI_MDEV_REG_EVENT_STALE:
 		return m->window.stale;
+	case CAPI_MDEV_REG_ABI ... CAPI_MDEV_REG_ABI + CAPI_MDEV_ABI_SIZE - 4:
+		return load_abi(m, reg - CAPI_MDEV_REG_ABI);
 	default:
-		return 0;
+		return load64(m, ALIGN_DOWN(reg, 8)) >> (8 * (reg % 8));
 	}
 }
 
@@ -125,7 +147,7 @@ static void store32(struct capi_mdev *m, u64 reg, u32 value)
 		m->wed = lower_32_bits(m->wed) | (u64)value << 32;
 		break;
 	case CAPI_MDEV_REG_EVENT_CONTROL:
-		capi_mdev_window_enable(m, value & CAPI_MDEV_EVENT_ENABLE);
+		capi_mdev_window_control(m, value);
 		break;
 	case CAPI_MDEV_REG_EVENT_LOOK:
 		capi_mdev_window_look(m);

@@ -14,15 +14,16 @@ static void context_event(struct cxl_context *ctx, void *priv)
 	capi_mdev_raise_msix(priv, CAPI_MDEV_VECTOR_EVENT);
 }
 
+/* Who has no trigger for the vector learns of the interrupt by an event. */
 static bool context_irq(struct cxl_context *ctx, void *priv, unsigned int irq)
 {
-	capi_mdev_raise_msix(priv, CAPI_MDEV_VECTOR_EVENT + irq);
-	return false;
+	return capi_mdev_raise_msix(priv, CAPI_MDEV_VECTOR_EVENT + irq) &&
+	       capi_mdev_window_says(priv, CAPI_MDEV_EVENT_NO_IRQS);
 }
 
 static void context_link(struct cxl_context *ctx, void *priv, bool up)
 {
-	if (!up)
+	if (!up && !capi_mdev_window_says(priv, CAPI_MDEV_EVENT_LINK_AWARE))
 		capi_mdev_raise_err(priv);
 }
 
@@ -78,6 +79,8 @@ static int open_device(struct vfio_device *vdev)
 	mutex_lock(&m->lock);
 	capi_mdev_reset_function(m);
 	m->reader = reader;
+	memset(m->abi, 0, sizeof(m->abi));
+	capi_afu_abi(capi_context_afu(m->ctx), m->abi, sizeof(m->abi));
 	mutex_unlock(&m->lock);
 
 	rc = capi_context_open(m->ctx);
@@ -93,7 +96,7 @@ static void close_device(struct vfio_device *vdev)
 	mutex_lock(&m->lock);
 	/* No more events are read, whoever the event fds were passed to. */
 	capi_event_reader_end(m->reader);
-	capi_mdev_window_enable(m, false);
+	capi_mdev_window_control(m, 0);
 	capi_mdev_irqs_disable(m);
 	mutex_unlock(&m->lock);
 	capi_context_close(m->ctx);

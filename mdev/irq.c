@@ -60,24 +60,28 @@ static void signal(struct capi_mdev_irqs *irqs, unsigned int i)
 	rcu_read_unlock();
 }
 
-static void send(struct capi_mdev_irqs *irqs, unsigned int i)
+/* Is there a trigger, so that it was sent, or will be? */
+static bool send(struct capi_mdev_irqs *irqs, unsigned int i)
 {
 	struct eventfd_ctx *trigger;
+	bool found;
 
 	rcu_read_lock();
 	trigger = rcu_dereference(irqs->triggers[i]);
 	if (trigger && READ_ONCE(irqs->may_send) &&
 	    test_and_clear_bit(i, irqs->pending))
 		eventfd_signal(trigger);
+	found = trigger;
 	rcu_read_unlock();
+	return found;
 }
 
-static void raise(struct capi_mdev_irqs *irqs, unsigned int i)
+static bool raise(struct capi_mdev_irqs *irqs, unsigned int i)
 {
 	set_bit(i, irqs->pending);
 	/* See the top of the file; pairs with that in send_pending(). */
 	smp_mb__after_atomic();
-	send(irqs, i);
+	return send(irqs, i);
 }
 
 static void send_pending(struct capi_mdev_irqs *irqs)
@@ -90,9 +94,10 @@ static void send_pending(struct capi_mdev_irqs *irqs)
 		send(irqs, i);
 }
 
-void capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector)
+/* Returns whether the consumer has a trigger for it. */
+bool capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector)
 {
-	raise(&m->irqs, vector);
+	return raise(&m->irqs, vector);
 }
 
 void capi_mdev_raise_err(struct capi_mdev *m)

@@ -50,14 +50,15 @@ struct capi_mdev_irqs {
 
 /**
  * struct capi_mdev_window - the event window of BAR0
- * @enabled: it is the only reader of the context's events
+ * @control: CAPI_MDEV_EVENT_*, or 0: it is not enabled. Read without the lock
+ *	where that says.
  * @failed: the last look met an event that could not be shown
  * @token: of the event shown, or 0
  * @stale: acknowledgements ignored since the last reset
  * @data: the event shown, CXL_READ_MIN_SIZE bytes
  */
 struct capi_mdev_window {
-	bool enabled;
+	u32 control;
 	bool failed;
 	u32 token;
 	u32 stale;
@@ -101,6 +102,7 @@ struct capi_mdev_pins {
  * @msix_table: as the consumer wrote it; decides nothing
  * @window: see there
  * @label: the administrator's words for the device
+ * @abi: what driver events look like, as of opening the device
  * @wed: what the context is started with
  * @result: of the last command in BAR0
  */
@@ -119,6 +121,7 @@ struct capi_mdev {
 	u8 *msix_table;
 	struct capi_mdev_window window;
 	char label[CAPI_MDEV_LABEL_SIZE];
+	char abi[CAPI_MDEV_ABI_SIZE];
 	u64 wed;
 	u32 result;
 };
@@ -206,7 +209,8 @@ void capi_mdev_config_set_msix(struct capi_mdev *m, bool enabled);
 bool capi_mdev_memory_enabled(struct capi_mdev *m);
 
 /* window.c */
-void capi_mdev_window_enable(struct capi_mdev *m, bool enable);
+void capi_mdev_window_control(struct capi_mdev *m, u32 control);
+bool capi_mdev_window_says(struct capi_mdev *m, u32 bit);
 void capi_mdev_window_look(struct capi_mdev *m);
 void capi_mdev_window_acknowledge(struct capi_mdev *m, u32 token);
 u32 capi_mdev_window_status(struct capi_mdev *m);
@@ -223,7 +227,7 @@ void capi_mdev_irqs_release(struct capi_mdev *m);
 void capi_mdev_irqs_disable(struct capi_mdev *m);
 void capi_mdev_irqs_allow(struct capi_mdev *m, bool may_send);
 void capi_mdev_irqs_reset(struct capi_mdev *m);
-void capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector);
+bool capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector);
 void capi_mdev_raise_err(struct capi_mdev *m);
 void capi_mdev_raise_req(struct capi_mdev *m);
 long capi_mdev_get_irq_info(struct capi_mdev *m, void __user *arg);

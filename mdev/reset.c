@@ -7,7 +7,7 @@
 
 static void reset_registers(struct capi_mdev *m)
 {
-	capi_mdev_window_enable(m, false);
+	capi_mdev_window_control(m, 0);
 	m->window.stale = 0;
 	m->wed = 0;
 	m->result = 0;

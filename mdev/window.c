@@ -5,6 +5,9 @@
  */
 #include "mdev.h"
 
+#define CONTROL_BITS	(CAPI_MDEV_EVENT_ENABLE | CAPI_MDEV_EVENT_NO_IRQS | \
+			 CAPI_MDEV_EVENT_LINK_AWARE)
+
 static void clear(struct capi_mdev_window *window)
 {
 	window->token = 0;
@@ -12,14 +15,27 @@ static void clear(struct capi_mdev_window *window)
 	memset(window->data, 0, CXL_READ_MIN_SIZE);
 }
 
-/* What was looked at and not acknowledged is for the next reader. */
-void capi_mdev_window_enable(struct capi_mdev *m, bool enable)
+/*
+ * @control is any of CAPI_MDEV_EVENT_*. What was looked at and not acknowledged
+ * is for the next reader.
+ */
+void capi_mdev_window_control(struct capi_mdev *m, u32 control)
 {
-	if (enable != m->window.enabled &&
-	    !capi_event_window_enable(m->ctx, enable))
-		m->window.enabled = enable;
-	if (!m->window.enabled)
-		clear(&m->window);
+	struct capi_mdev_window *window = &m->window;
+	bool enable = control & CAPI_MDEV_EVENT_ENABLE;
+	bool enabled = window->control & CAPI_MDEV_EVENT_ENABLE;
+
+	if (enable != enabled && !capi_event_window_enable(m->ctx, enable))
+		enabled = enable;
+	WRITE_ONCE(window->control, enabled ? control & CONTROL_BITS : 0);
+	if (!enabled)
+		clear(window);
+}
+
+/* Without any lock: is @bit set in EVENT_CONTROL? */
+bool capi_mdev_window_says(struct capi_mdev *m, u32 bit)
+{
+	return READ_ONCE(m->window.control) & bit;
 }
 
 void capi_mdev_window_look(struct capi_mdev *m)
@@ -27,7 +43,7 @@ void capi_mdev_window_look(struct capi_mdev *m)
 	struct capi_mdev_window *window = &m->window;
 	int rc;
 
-	if (!window->enabled)
+	if (!window->control)
 		return;
 	clear(window);
 	rc = capi_event_look(m->ctx, window->data, &window->token);
