@@ -130,35 +130,14 @@ static size_t kernel_rw(u64 addr, void *buf, size_t len, bool store)
 }
 
 static int user_rw(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
-		   bool store)
+		   bool store, u64 *bad)
 {
 	const struct capi_context_user *user = ctx->user;
 
 	if (store)
-		return user->dma_write(ctx, ctx->user_priv, addr, buf, len);
-	return user->dma_read(ctx, ctx->user_priv, addr, buf, len);
-}
-
-/* All at once; page by page only to find out what is missing. */
-static int user_rw_all(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
-		       bool store, u64 *bad)
-{
-	int rc = user_rw(ctx, addr, buf, len, store);
-	size_t piece;
-
-	while (rc && len) {
-		piece = min_t(u64, len, PAGE_SIZE - offset_in_page(addr));
-		rc = user_rw(ctx, addr, buf, piece, store);
-		if (rc) {
-			*bad = addr;
-			return rc;
-		}
-		len -= piece;
-		addr += piece;
-		buf += piece;
-		rc = len ? -EAGAIN : 0;
-	}
-	return rc;
+		return user->dma_write(ctx, ctx->user_priv, addr, buf, len,
+				       bad);
+	return user->dma_read(ctx, ctx->user_priv, addr, buf, len, bad);
 }
 
 static bool has_user_dma(struct cxl_context *ctx)
@@ -178,7 +157,7 @@ static int dma_rw(struct cxl_context *ctx, u64 addr, void *buf, size_t len,
 		return -EFAULT;
 	}
 	if (has_user_dma(ctx))
-		return user_rw_all(ctx, addr, buf, len, store, bad);
+		return user_rw(ctx, addr, buf, len, store, bad);
 
 	left = ctx->mm ? process_rw(addr, buf, len, store) :
 			 kernel_rw(addr, buf, len, store);

@@ -24,27 +24,49 @@ static int dma_error(int rc)
 	return rc == -EACCES || rc == -ENOTTY ? -ENODEV : -EFAULT;
 }
 
-static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
-		  bool store)
+static int iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
+		   bool store)
 {
 	int rc;
 
 	if (!READ_ONCE(m->pins.allowed))
 		return -EIO;
-	rc = vfio_dma_rw(&m->vdev, addr, buf, len, store);
+	rc = vfio_dma_rw(&m->vdev, iova, buf, len, store);
 	return rc ? dma_error(rc) : 0;
 }
 
-int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
-		       void *buf, size_t len)
+/* All at once; page by page only to find out what is missing. */
+static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
+		  bool store, u64 *bad)
 {
-	return dma_rw(priv, addr, buf, len, false);
+	int rc = iova_rw(m, addr, buf, len, store);
+	size_t piece;
+
+	while (rc && len) {
+		piece = min_t(u64, len, PAGE_SIZE - offset_in_page(addr));
+		rc = iova_rw(m, addr, buf, piece, store);
+		if (rc) {
+			*bad = addr;
+			return rc;
+		}
+		len -= piece;
+		addr += piece;
+		buf += piece;
+		rc = len ? -EAGAIN : 0;
+	}
+	return rc;
+}
+
+int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
+		       void *buf, size_t len, u64 *bad)
+{
+	return dma_rw(priv, addr, buf, len, false, bad);
 }
 
 int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
-			const void *buf, size_t len)
+			const void *buf, size_t len, u64 *bad)
 {
-	return dma_rw(priv, addr, (void *)buf, len, true);
+	return dma_rw(priv, addr, (void *)buf, len, true, bad);
 }
 
 /* Returns with pins.lock held, or -EFAULT if the thread is to end. */

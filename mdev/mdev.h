@@ -238,9 +238,9 @@ void capi_mdev_dma_init(struct capi_mdev *m);
 void capi_mdev_dma_release(struct capi_mdev *m);
 void capi_mdev_dma_allow(struct capi_mdev *m, bool allow);
 int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
-		       void *buf, size_t len);
+		       void *buf, size_t len, u64 *bad);
 int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
-			const void *buf, size_t len);
+			const void *buf, size_t len, u64 *bad);
 int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 			    u64 *old, u64 new);
 int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr);

@@ -277,8 +277,9 @@ void capi_afu_abi(struct cxl_afu *afu, char *abi, size_t size);
  *	thrown away and its mappings removed. May sleep, must not wait for the
  *	consumer, and must not call cxl_release_context().
  * @dma_read: let the AFU read @len bytes of the consumer's memory at @addr into
- *	@buf. Runs in a kernel thread, between capi_dma_begin() and
- *	capi_dma_end(). May sleep.
+ *	@buf. After an error, @bad is the first address that could not be read.
+ *	Runs in a kernel thread, between capi_dma_begin() and capi_dma_end(). May
+ *	sleep.
  * @dma_write: the opposite
  * @dma_cmpxchg64: exchange the 8 bytes at @addr, which is a multiple of 8, with
  *	@new if they are @old, at once as other processors see it; return what
@@ -301,9 +302,9 @@ struct capi_context_user {
 	void (*link)(struct cxl_context *ctx, void *priv, bool up);
 	void (*revoke)(struct cxl_context *ctx, void *priv);
 	int (*dma_read)(struct cxl_context *ctx, void *priv, u64 addr,
-			void *buf, size_t len);
+			void *buf, size_t len, u64 *bad);
 	int (*dma_write)(struct cxl_context *ctx, void *priv, u64 addr,
-			 const void *buf, size_t len);
+			 const void *buf, size_t len, u64 *bad);
 	int (*dma_cmpxchg64)(struct cxl_context *ctx, void *priv, u64 addr,
 			     u64 *old, u64 new);
 	int (*dma_watch)(struct cxl_context *ctx, void *priv, u64 addr);
