@@ -45,6 +45,8 @@ static u64 load64(struct capi_mdev *m, u64 reg)
 		return m->desc->map_offset;
 	case CAPI_MDEV_REG_MAP_SIZE:
 		return m->desc->map_size;
+	case CAPI_MDEV_REG_TRANSLATION:
+		return m->translation;
 	default:
 		return 0;
 	}
@@ -78,6 +80,8 @@ static u32 load32(struct capi_mdev *m, u64 reg)
 		return m->window.token;
 	case CAPI_MDEV_REG_EVENT_STALE:
 		return m->window.stale;
+	case CAPI_MDEV_REG_TRANSLATION_STALE:
+		return READ_ONCE(m->translations.stale);
 	case CAPI_MDEV_REG_ABI ... CAPI_MDEV_REG_ABI + CAPI_MDEV_ABI_SIZE - 4:
 		return load_abi(m, reg - CAPI_MDEV_REG_ABI);
 	default:
@@ -114,15 +118,26 @@ static void bar0_read(struct capi_mdev *m, u64 off, u8 *buf, size_t count)
 		       CAPI_MDEV_REG_EVENT_DATA, count - head);
 }
 
-static void command(struct capi_mdev *m, u32 value)
+/* How a context that is started reaches memory is not touched. */
+static int start(struct capi_mdev *m)
 {
 	struct capi_work work = { .wed = m->wed };
+	int rc = 0;
+
+	if (capi_context_state(m->ctx) != CAPI_CONTEXT_STARTED) {
+		WRITE_ONCE(m->pins.unwatchable, false);
+		rc = capi_mdev_translate_start(m);
+	}
+	return rc ?: capi_context_start(m->ctx, &work);
+}
+
+static void command(struct capi_mdev *m, u32 value)
+{
 	int rc = -EINVAL;
 
 	switch (value) {
 	case CAPI_MDEV_COMMAND_START:
-		WRITE_ONCE(m->pins.unwatchable, false);
-		rc = capi_context_start(m->ctx, &work);
+		rc = start(m);
 		break;
 	case CAPI_MDEV_COMMAND_STOP:
 		rc = cxl_stop_context(m->ctx);
@@ -146,6 +161,22 @@ static void store32(struct capi_mdev *m, u64 reg, u32 value)
 	case CAPI_MDEV_REG_WED + 4:
 		m->wed = lower_32_bits(m->wed) | (u64)value << 32;
 		break;
+	case CAPI_MDEV_REG_TRANSLATION:
+		m->translation = (m->translation & ~0xffffffffULL) | value;
+		break;
+	case CAPI_MDEV_REG_TRANSLATION + 4:
+		m->translation = lower_32_bits(m->translation) | (u64)value << 32;
+		break;
+	case CAPI_MDEV_REG_TRANSLATION_ANSWER:
+		capi_mdev_translate_answer(m, value);
+		break;
+	case CAPI_MDEV_REG_INVALIDATE:
+		capi_mdev_translate_invalidate(m, (u64)m->invalidate_high << 32 |
+						  value);
+		break;
+	case CAPI_MDEV_REG_INVALIDATE + 4:
+		m->invalidate_high = value;
+		break;
 	case CAPI_MDEV_REG_EVENT_CONTROL:
 		capi_mdev_window_control(m, value);
 		break;
@@ -158,13 +189,34 @@ static void store32(struct capi_mdev *m, u64 reg, u32 value)
 	}
 }
 
+static void store64(struct capi_mdev *m, u64 reg, u64 value)
+{
+	switch (reg) {
+	case CAPI_MDEV_REG_WED:
+		m->wed = value;
+		break;
+	case CAPI_MDEV_REG_TRANSLATION:
+		m->translation = value;
+		break;
+	case CAPI_MDEV_REG_INVALIDATE:
+		capi_mdev_translate_invalidate(m, value);
+		break;
+	}
+}
+
 static void bar0_write(struct capi_mdev *m, u64 off, const u8 *buf,
 		       size_t count)
 {
 	if (count == 4)
 		store32(m, off, le32_to_cpup((const __le32 *)buf));
-	else if (count == 8 && off == CAPI_MDEV_REG_WED)
-		m->wed = le64_to_cpup((const __le64 *)buf);
+	else if (count == 8)
+		store64(m, off, le64_to_cpup((const __le64 *)buf));
+}
+
+static void bar0_settle(struct capi_mdev *m, u64 off)
+{
+	if (off == CAPI_MDEV_REG_INVALIDATE)
+		capi_mdev_translate_drain(m);
 }
 
 const struct capi_mdev_region capi_mdev_bar0_region = {
@@ -174,4 +226,5 @@ const struct capi_mdev_region capi_mdev_bar0_region = {
 	.max_read = 256,
 	.read = bar0_read,
 	.write = bar0_write,
+	.settle = bar0_settle,
 };

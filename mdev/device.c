@@ -100,6 +100,7 @@ static void close_device(struct vfio_device *vdev)
 	capi_mdev_irqs_disable(m);
 	mutex_unlock(&m->lock);
 	capi_context_close(m->ctx);
+	capi_mdev_translate_close(m);
 	put_reader(m);
 }
 
@@ -176,6 +177,7 @@ static void device_release(struct vfio_device *vdev)
 	capi_mdev_irqs_release(m);
 	kfree(m->msix_table);
 	kfree(m->window.data);
+	capi_mdev_translate_release(m);
 	capi_mdev_dma_release(m);
 	mutex_destroy(&m->lock);
 	vfio_free_device(vdev);
@@ -187,6 +189,7 @@ static int device_init(struct vfio_device *vdev)
 
 	mutex_init(&m->lock);
 	capi_mdev_dma_init(m);
+	capi_mdev_translate_init(m);
 	return 0;
 }
 

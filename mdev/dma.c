@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The AFU's accesses to the consumer's memory, by IOVA. They come from the AFU's
- * thread alone, which is stopped before the device is closed.
+ * The AFU's accesses to the consumer's memory, by IOVA or by what the driver of
+ * the function translates to that. They come from the AFU's thread alone, which
+ * is stopped before the device is closed.
  *
  * That thread never takes capi_mdev.lock: a reset holds it while it waits for
  * the thread.
@@ -9,6 +10,7 @@
 #include <linux/highmem.h>
 #include <linux/iommu.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "mdev.h"
 
@@ -24,8 +26,9 @@ static int dma_error(int rc)
 	return rc == -EACCES || rc == -ENOTTY ? -ENODEV : -EFAULT;
 }
 
-static int iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
-		   bool store)
+/* Only in the AFU's thread, and never under capi_mdev.lock */
+int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
+		      bool store)
 {
 	int rc;
 
@@ -36,15 +39,15 @@ static int iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
 }
 
 /* All at once; page by page only to find out what is missing. */
-static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
+static int direct_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
 		  bool store, u64 *bad)
 {
-	int rc = iova_rw(m, addr, buf, len, store);
+	int rc = capi_mdev_iova_rw(m, addr, buf, len, store);
 	size_t piece;
 
 	while (rc && len) {
 		piece = min_t(u64, len, PAGE_SIZE - offset_in_page(addr));
-		rc = iova_rw(m, addr, buf, piece, store);
+		rc = capi_mdev_iova_rw(m, addr, buf, piece, store);
 		if (rc) {
 			*bad = addr;
 			return rc;
@@ -55,6 +58,39 @@ static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
 		rc = len ? -EAGAIN : 0;
 	}
 	return rc;
+}
+
+/* Each page may be elsewhere, and may go elsewhere when it is done. */
+static int translated_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
+			 bool store, u64 *bad)
+{
+	u64 need = store ? CAPI_MDEV_ENTRY_STORE : CAPI_MDEV_ENTRY_LOAD;
+	size_t piece;
+	u64 iova;
+	int rc = 0;
+
+	for (; len; len -= piece, addr += piece, buf += piece) {
+		piece = min_t(u64, len, SZ_4K - addr % SZ_4K);
+		rc = capi_mdev_translate(m, addr, len, need, &iova);
+		if (!rc) {
+			rc = capi_mdev_iova_rw(m, iova, buf, piece, store);
+			capi_mdev_translate_end(m);
+		}
+		if (rc) {
+			*bad = addr;
+			break;
+		}
+	}
+	capi_mdev_translate_forget_once(&m->translations);
+	return rc;
+}
+
+static int dma_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
+		  bool store, u64 *bad)
+{
+	return capi_mdev_translating(m) ?
+	       translated_rw(m, addr, buf, len, store, bad) :
+	       direct_rw(m, addr, buf, len, store, bad);
 }
 
 int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
@@ -86,11 +122,9 @@ static int begin_pin(struct capi_mdev *m)
 	}
 }
 
-int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
-			    u64 *old, u64 new)
+static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 {
-	struct capi_mdev *m = priv;
-	dma_addr_t iova = addr & PAGE_MASK;
+	dma_addr_t iova = at & PAGE_MASK;
 	struct page *page;
 	void *map;
 	int rc;
@@ -103,7 +137,7 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 	rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ | IOMMU_WRITE, &page);
 	if (rc == 1) {
 		map = kmap_local_page(page);
-		*old = cmpxchg64((u64 *)(map + offset_in_page(addr)), *old, new);
+		*old = cmpxchg64((u64 *)(map + offset_in_page(at)), *old, new);
 		kunmap_local(map);
 		vfio_unpin_pages(&m->vdev, iova, 1);
 	}
@@ -111,15 +145,34 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 	return rc == 1 ? 0 : dma_error(rc);
 }
 
+int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
+			    u64 *old, u64 new)
+{
+	struct capi_mdev *m = priv;
+	u64 iova;
+	int rc;
+
+	if (!capi_mdev_translating(m))
+		return iova_cmpxchg64(m, addr, old, new);
+	rc = capi_mdev_translate(m, addr, sizeof(*old),
+				 CAPI_MDEV_ENTRY_LOAD | CAPI_MDEV_ENTRY_STORE,
+				 &iova);
+	if (!rc) {
+		rc = iova_cmpxchg64(m, iova, old, new);
+		capi_mdev_translate_end(m);
+	}
+	capi_mdev_translate_forget_once(&m->translations);
+	return rc;
+}
+
 /*
  * While the AFU is idle, the page with the next element of its queue is pinned:
  * it can be looked at without any lock of the consumer. Who cannot have a page
  * pinned is asked once after a start, since VFIO says so in the log each time.
  */
-int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
+static int watch(struct capi_mdev *m, u64 addr, u64 at)
 {
-	struct capi_mdev *m = priv;
-	dma_addr_t iova = addr & PAGE_MASK;
+	dma_addr_t iova = at & PAGE_MASK;
 	int rc = -EAGAIN;
 
 	mutex_lock(&m->pins.lock);
@@ -129,12 +182,30 @@ int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
 		rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ,
 				    &m->pins.watched);
 		m->pins.iova = iova;
+		m->pins.offset = offset_in_page(at);
+		m->pins.address = addr;
 		WRITE_ONCE(m->pins.unwatchable, rc != 1);
 		rc = rc == 1 ? 0 : -EOPNOTSUPP;
 	}
 	if (rc)
 		m->pins.watched = NULL;
 	mutex_unlock(&m->pins.lock);
+	return rc;
+}
+
+/* Nobody is asked to translate only for that. */
+int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
+{
+	struct capi_mdev *m = priv;
+	int rc = -EAGAIN;
+	u64 iova;
+
+	if (!capi_mdev_translating(m))
+		return watch(m, addr, addr);
+	mutex_lock(&m->translations.use);
+	if (capi_mdev_translate_known(m, addr, CAPI_MDEV_ENTRY_LOAD, &iova))
+		rc = watch(m, addr, iova);
+	mutex_unlock(&m->translations.use);
 	return rc;
 }
 
@@ -155,6 +226,22 @@ void capi_mdev_dma_unwatch(struct cxl_context *ctx, void *priv)
 	mutex_unlock(&m->pins.lock);
 }
 
+/*
+ * Something was invalidated: the page that is watched is looked at no more, if
+ * it was that. Caller holds translations.use.
+ */
+void capi_mdev_dma_check_watch(struct capi_mdev *m)
+{
+	u64 iova;
+
+	if (mutex_lock_killable(&m->pins.lock))
+		return;
+	if (!capi_mdev_translate_known(m, m->pins.address,
+				       CAPI_MDEV_ENTRY_LOAD, &iova))
+		unwatch(m);
+	mutex_unlock(&m->pins.lock);
+}
+
 /* In a thread that looks for others too, and must not wait for this one. */
 int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
 		       u8 *value)
@@ -167,7 +254,7 @@ int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
 		return -EAGAIN;
 	if (m->pins.watched && READ_ONCE(m->pins.allowed)) {
 		map = kmap_local_page(m->pins.watched);
-		*value = READ_ONCE(map[offset_in_page(addr)]);
+		*value = READ_ONCE(map[m->pins.offset]);
 		kunmap_local(map);
 		rc = 0;
 	}

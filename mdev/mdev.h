@@ -14,7 +14,9 @@
 #include <linux/mdev.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/spinlock.h>
 #include <linux/vfio.h>
+#include <linux/wait.h>
 
 #include <misc/capi.h>
 #include <misc/cxl.h>
@@ -74,6 +76,8 @@ struct capi_mdev_window {
  * @not_before: no new ones before that time, in jiffies
  * @watched: a page that is looked at while the AFU is idle, or NULL
  * @iova: its address
+ * @offset: where in it is what is looked at
+ * @address: of that, as the AFU has it
  * @unwatchable: pinning such a page failed since the context was started; no
  *	lock
  * @allowed: the function is bus master; no lock
@@ -83,8 +87,49 @@ struct capi_mdev_pins {
 	unsigned long not_before;
 	struct page *watched;
 	dma_addr_t iova;
+	unsigned int offset;
+	u64 address;
 	bool unwatchable;
 	bool allowed;
+};
+
+struct capi_mdev_cached;
+
+/**
+ * struct capi_mdev_translations - the AFU's addresses, where they are no IOVAs
+ * @use: held by the AFU's thread while it uses what it found in @cache, and by
+ *	who waits for that. Taken before capi_mdev_pins.lock.
+ * @block: IOVA of the block by which the driver is asked, or 0; changes under
+ *	capi_mdev.lock, while the AFU does nothing
+ * @block_copy: what is written to the block, and read from it; the thread's
+ * @once: first address that was translated for one access; the thread's
+ * @once_pages: how many pages from there on; the thread's
+ * @wait: for @answered
+ * @lock: covers all below. Nothing is called while it is held, but wake_up().
+ * @cache: pages that the driver translated; NULL until there is a @block
+ * @seq: counts invalidations
+ * @last_token: of the last request; goes on, whatever is reset
+ * @waiting: token of the request that the thread waits for, or 0
+ * @answered: the driver has answered it
+ * @answered_seq: @seq at that moment
+ * @stale: answers that named no request, since the last reset
+ */
+struct capi_mdev_translations {
+	struct mutex use; /* what was found in the cache */
+	u64 block;
+	struct capi_mdev_translation *block_copy;
+	u64 once;
+	u32 once_pages;
+	wait_queue_head_t wait;
+
+	spinlock_t lock; /* all below */
+	struct capi_mdev_cached *cache;
+	u64 seq;
+	u32 last_token;
+	u32 waiting;
+	bool answered;
+	u64 answered_seq;
+	u32 stale;
 };
 
 /**
@@ -95,6 +140,7 @@ struct capi_mdev_pins {
  * @irqs: see there
  * @stale: acknowledgements ignored since the device was created
  * @pins: see there
+ * @translations: see there
  * @lock: covers all below
  * @reader: of the context's events; there is one while the device is open
  * @revoked: the adapter is gone
@@ -104,6 +150,8 @@ struct capi_mdev_pins {
  * @label: the administrator's words for the device
  * @abi: what driver events look like, as of opening the device
  * @wed: what the context is started with
+ * @translation: what @translations.block is to be at the next start
+ * @invalidate_high: the half of an invalidation that was stored first
  * @result: of the last command in BAR0
  */
 struct capi_mdev {
@@ -113,6 +161,7 @@ struct capi_mdev {
 	struct capi_mdev_irqs irqs;
 	atomic_t stale;
 	struct capi_mdev_pins pins;
+	struct capi_mdev_translations translations;
 
 	struct mutex lock; /* all below */
 	struct capi_event_reader *reader;
@@ -123,6 +172,8 @@ struct capi_mdev {
 	char label[CAPI_MDEV_LABEL_SIZE];
 	char abi[CAPI_MDEV_ABI_SIZE];
 	u64 wed;
+	u64 translation;
+	u32 invalidate_high;
 	u32 result;
 };
 
@@ -139,6 +190,8 @@ struct capi_mdev {
  * @write: store one access of 1, 2, 4 or 8 bytes, aligned to its size. Optional.
  *	Locking as for @read.
  * @unlocked: @read and @write do without capi_mdev.lock
+ * @settle: after @write at @off, without capi_mdev.lock: wait for what the store
+ *	is to wait for; optional
  * @read_user: instead of @read, straight to the consumer, without any lock
  * @mmap: map it; optional
  * @add_caps: describe it in GET_REGION_INFO; optional
@@ -152,6 +205,7 @@ struct capi_mdev_region {
 	void (*read)(struct capi_mdev *m, u64 off, u8 *buf, size_t count);
 	void (*write)(struct capi_mdev *m, u64 off, const u8 *buf,
 		      size_t count);
+	void (*settle)(struct capi_mdev *m, u64 off);
 	ssize_t (*read_user)(struct capi_mdev *m, u64 off, char __user *buf,
 			     size_t count);
 	int (*mmap)(struct capi_mdev *m, u64 off, struct vm_area_struct *vma);
@@ -233,10 +287,35 @@ void capi_mdev_raise_req(struct capi_mdev *m);
 long capi_mdev_get_irq_info(struct capi_mdev *m, void __user *arg);
 long capi_mdev_set_irqs(struct capi_mdev *m, void __user *arg);
 
+/* translate.c */
+void capi_mdev_translate_init(struct capi_mdev *m);
+void capi_mdev_translate_release(struct capi_mdev *m);
+int capi_mdev_translate_start(struct capi_mdev *m);
+void capi_mdev_translate_reset(struct capi_mdev *m);
+void capi_mdev_translate_close(struct capi_mdev *m);
+int capi_mdev_translate(struct capi_mdev *m, u64 address, size_t len, u64 need,
+			u64 *iova);
+void capi_mdev_translate_end(struct capi_mdev *m);
+void capi_mdev_translate_forget_once(struct capi_mdev_translations *t);
+bool capi_mdev_translate_known(struct capi_mdev *m, u64 address, u64 need,
+			       u64 *iova);
+void capi_mdev_translate_answer(struct capi_mdev *m, u32 token);
+void capi_mdev_translate_invalidate(struct capi_mdev *m, u64 value);
+void capi_mdev_translate_drain(struct capi_mdev *m);
+
+/* Are the AFU's addresses translated? Does not change while it works. */
+static inline bool capi_mdev_translating(struct capi_mdev *m)
+{
+	return READ_ONCE(m->translations.block);
+}
+
 /* dma.c */
 void capi_mdev_dma_init(struct capi_mdev *m);
 void capi_mdev_dma_release(struct capi_mdev *m);
 void capi_mdev_dma_allow(struct capi_mdev *m, bool allow);
+void capi_mdev_dma_check_watch(struct capi_mdev *m);
+int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
+		      bool store);
 int capi_mdev_dma_read(struct cxl_context *ctx, void *priv, u64 addr,
 		       void *buf, size_t len, u64 *bad);
 int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,

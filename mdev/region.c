@@ -101,6 +101,8 @@ static void write_piece(struct capi_mdev *m,
 
 	if (!silent && region->unlocked)
 		region->write(m, off, buf, count);
+	if (!silent && region->settle)
+		region->settle(m, off);
 }
 
 /* One call may cover a whole region: let others run, and end on a kill. */

@@ -8,6 +8,7 @@
 static void reset_registers(struct capi_mdev *m)
 {
 	capi_mdev_window_control(m, 0);
+	capi_mdev_translate_reset(m);
 	m->window.stale = 0;
 	m->wed = 0;
 	m->result = 0;
