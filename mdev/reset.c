@@ -5,9 +5,11 @@
  */
 #include "mdev.h"
 
+/* Who looks at the link goes on doing so. */
 static void reset_registers(struct capi_mdev *m)
 {
-	capi_mdev_window_control(m, 0);
+	capi_mdev_window_control(m, m->window.control &
+				 CAPI_MDEV_EVENT_LINK_AWARE);
 	capi_mdev_translate_reset(m);
 	m->window.stale = 0;
 	m->wed = 0;
@@ -17,6 +19,7 @@ static void reset_registers(struct capi_mdev *m)
 /* Caller holds capi_mdev.lock. What depends on the context is not touched. */
 void capi_mdev_reset_function(struct capi_mdev *m)
 {
+	capi_mdev_window_control(m, 0);
 	reset_registers(m);
 	capi_mdev_config_reset(m);
 	capi_mdev_msix_reset(m);

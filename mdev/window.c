@@ -5,8 +5,7 @@
  */
 #include "mdev.h"
 
-#define CONTROL_BITS	(CAPI_MDEV_EVENT_ENABLE | CAPI_MDEV_EVENT_NO_IRQS | \
-			 CAPI_MDEV_EVENT_LINK_AWARE)
+#define WINDOW_BITS	(CAPI_MDEV_EVENT_ENABLE | CAPI_MDEV_EVENT_NO_IRQS)
 
 static void clear(struct capi_mdev_window *window)
 {
@@ -27,7 +26,9 @@ void capi_mdev_window_control(struct capi_mdev *m, u32 control)
 
 	if (enable != enabled && !capi_event_window_enable(m->ctx, enable))
 		enabled = enable;
-	WRITE_ONCE(window->control, enabled ? control & CONTROL_BITS : 0);
+	WRITE_ONCE(window->control,
+		   (control & CAPI_MDEV_EVENT_LINK_AWARE) |
+		   (enabled ? control & WINDOW_BITS : 0));
 	if (!enabled)
 		clear(window);
 }
@@ -43,7 +44,7 @@ void capi_mdev_window_look(struct capi_mdev *m)
 	struct capi_mdev_window *window = &m->window;
 	int rc;
 
-	if (!window->control)
+	if (!(window->control & CAPI_MDEV_EVENT_ENABLE))
 		return;
 	clear(window);
 	rc = capi_event_look(m->ctx, window->data, &window->token);
