@@ -98,7 +98,7 @@ void capi_mdev_config_reset(struct capi_mdev *m)
 		m->config[PCI_BASE_ADDRESS_0 + 4 * bar] =
 			PCI_BASE_ADDRESS_MEM_TYPE_64;
 	set16(m, PCI_SUBSYSTEM_VENDOR_ID, PCI_VENDOR_ID_IBM);
-	set16(m, PCI_SUBSYSTEM_ID, m->desc->device);
+	set16(m, PCI_SUBSYSTEM_ID, CAPI_MDEV_SUBSYSTEM);
 	m->config[PCI_CAPABILITY_LIST] = PCIE_CAP;
 	reset_pcie_cap(m);
 	reset_msix_cap(m);

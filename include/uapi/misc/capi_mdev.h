@@ -23,6 +23,9 @@
 #include <linux/types.h>
 #include <linux/vfio.h>
 
+/* Subsystem id of the function; the device id is that of the AFU. */
+#define CAPI_MDEV_SUBSYSTEM		0xca9d
+
 /*
  * The events region, by its VFIO_REGION_INFO_CAP_TYPE. pread() of at least
  * CXL_READ_MIN_SIZE bytes at its start returns one struct cxl_event, or fails
