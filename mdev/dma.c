@@ -40,7 +40,7 @@ int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
 
 /* All at once; page by page only to find out what is missing. */
 static int direct_rw(struct capi_mdev *m, u64 addr, void *buf, size_t len,
-		  bool store, u64 *bad)
+		     bool store, u64 *bad)
 {
 	int rc = capi_mdev_iova_rw(m, addr, buf, len, store);
 	size_t piece;

@@ -10,6 +10,7 @@
  * the driver: it takes no lock that a store to BAR0 needs for long, and SIGKILL
  * ends its waits.
  */
+#include <linux/bits.h>
 #include <linux/hash.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -19,15 +20,20 @@
 
 /* What the addresses are of, whatever the host's pages are */
 #define PAGE_ORDER	12
-#define PAGE_BYTES	(1ULL << PAGE_ORDER)
+#define PAGE_BYTES	BIT_ULL(PAGE_ORDER)
 #define PAGE_BITS	(~(PAGE_BYTES - 1))
 #define ENTRY_FLAGS	(CAPI_MDEV_ENTRY_LOAD | CAPI_MDEV_ENTRY_STORE)
 
-/* The cache: pages in chunks that are not torn apart by hashing */
+/*
+ * The cache: pages in chunks that are not torn apart by hashing. There is room for
+ * a page beside others with the same place, the last one used first: the queue,
+ * the source and the destination of a copy shall not push each other out.
+ */
 #define CHUNK_SHIFT	8
-#define CHUNK_PAGES	(1 << CHUNK_SHIFT)
-#define CHUNKS_SHIFT	7
-#define CACHE_PAGES	(CHUNK_PAGES << CHUNKS_SHIFT)
+#define CHUNK_PAGES	BIT(CHUNK_SHIFT)
+#define WAYS		4
+#define SETS_SHIFT	5
+#define CACHE_PAGES	((CHUNK_PAGES << SETS_SHIFT) * WAYS)
 
 static unsigned int answer_timeout = 60;
 module_param(answer_timeout, uint, 0644);
@@ -44,15 +50,14 @@ struct capi_mdev_cached {
 	u64 entry;
 };
 
-/* Where @address is, if it is in the cache, which there is */
-static struct capi_mdev_cached *slot(struct capi_mdev_translations *t,
+/* The WAYS where @address may be in the cache, which there is */
+static struct capi_mdev_cached *ways(struct capi_mdev_translations *t,
 				     u64 address)
 {
 	u64 page = address >> PAGE_ORDER;
+	u64 set = hash_64(page >> CHUNK_SHIFT, SETS_SHIFT);
 
-	u64 chunk = hash_64(page >> CHUNK_SHIFT, CHUNKS_SHIFT);
-
-	return &t->cache[chunk << CHUNK_SHIFT | page % CHUNK_PAGES];
+	return &t->cache[(set << CHUNK_SHIFT | page % CHUNK_PAGES) * WAYS];
 }
 
 /* Caller holds translations.lock. NULL if it is not there. */
@@ -60,12 +65,45 @@ static struct capi_mdev_cached *find(struct capi_mdev_translations *t,
 				     u64 address)
 {
 	struct capi_mdev_cached *cached;
+	unsigned int i;
 
 	if (!t->cache)
 		return NULL;
-	cached = slot(t, address);
-	return cached->entry && cached->address == (address & PAGE_BITS) ?
-	       cached : NULL;
+	cached = ways(t, address);
+	for (i = 0; i < WAYS; i++, cached++)
+		if (cached->entry && cached->address == (address & PAGE_BITS))
+			return cached;
+	return NULL;
+}
+
+/* Caller holds translations.lock. It is the last to be pushed out from here on. */
+static struct capi_mdev_cached *to_front(struct capi_mdev_translations *t,
+					 struct capi_mdev_cached *cached,
+					 u64 address)
+{
+	struct capi_mdev_cached *first = ways(t, address), copy = *cached;
+
+	memmove(first + 1, first, (cached - first) * sizeof(*first));
+	*first = copy;
+	return first;
+}
+
+/*
+ * Caller holds translations.lock. Where to keep @address: where it is, where
+ * there is room, or where what was used longest ago has to go.
+ */
+static struct capi_mdev_cached *make_room(struct capi_mdev_translations *t,
+					  u64 address)
+{
+	struct capi_mdev_cached *cached = find(t, address);
+	unsigned int i;
+
+	if (!cached) {
+		cached = ways(t, address);
+		for (i = 1; i < WAYS && cached->entry; i++)
+			cached++;
+	}
+	return to_front(t, cached, address);
 }
 
 /* Caller holds translations.lock. */
@@ -99,8 +137,10 @@ static bool look_up(struct capi_mdev_translations *t, u64 address, u64 need,
 	spin_lock(&t->lock);
 	cached = find(t, address);
 	found = cached && (cached->entry & need) == need;
-	if (found)
+	if (found) {
+		cached = to_front(t, cached, address);
 		*iova = (cached->entry & PAGE_BITS) | (address & ~PAGE_BITS);
+	}
 	spin_unlock(&t->lock);
 	return found;
 }
@@ -199,10 +239,11 @@ static void keep(struct capi_mdev_translations *t, unsigned int i)
 	const struct capi_mdev_translation *answer = t->block_copy;
 	u64 entry = le64_to_cpu(answer->entry[i]) & (PAGE_BITS | ENTRY_FLAGS);
 	u64 address = le64_to_cpu(answer->answer_address) + i * PAGE_BYTES;
-	struct capi_mdev_cached *cached = slot(t, address);
+	struct capi_mdev_cached *cached;
 
 	if (!(entry & ENTRY_FLAGS))
 		return;
+	cached = make_room(t, address);
 	cached->address = address;
 	cached->entry = entry;
 }
