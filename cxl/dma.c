@@ -80,8 +80,15 @@ static size_t process_rw(u64 addr, void *buf, size_t len, bool store)
 	return store ? copy_to_user(at, buf, len) : copy_from_user(buf, at, len);
 }
 
-/* NULL for what is no memory: user space, holes, registers of devices */
-static struct page *kernel_page(u64 addr)
+/**
+ * capi_kernel_page() - the memory behind an address of the kernel
+ * @addr: the address
+ *
+ * Context: any; whoever gave the address keeps the memory.
+ * Return: the page, or NULL for what is no memory: user space, holes, registers
+ * of devices.
+ */
+struct page *capi_kernel_page(u64 addr)
 {
 	void *at = (void *)(unsigned long)addr;
 	struct page *page;
@@ -93,6 +100,7 @@ static struct page *kernel_page(u64 addr)
 	page = vmalloc_to_page(at);
 	return page && pfn_valid(page_to_pfn(page)) ? page : NULL;
 }
+EXPORT_SYMBOL_GPL(capi_kernel_page);
 
 static size_t kernel_store(u8 *at, const u8 *buf, size_t len)
 {
@@ -112,7 +120,7 @@ static size_t kernel_rw(u64 addr, void *buf, size_t len, bool store)
 	while (len) {
 		void *at = (void *)(unsigned long)addr;
 
-		if (!kernel_page(addr))
+		if (!capi_kernel_page(addr))
 			return len;
 		piece = min_t(size_t, len, PAGE_SIZE - offset_in_page(at));
 		if (store)
@@ -232,7 +240,7 @@ static int process_cmpxchg64(u64 addr, u64 *old, u64 new)
 /* The kernel itself, which may be read only, has reserved pages. */
 static int kernel_cmpxchg64(u64 addr, u64 *old, u64 new)
 {
-	struct page *page = kernel_page(addr);
+	struct page *page = capi_kernel_page(addr);
 	u64 now;
 
 	if (!page || PageReserved(page) ||

@@ -32,6 +32,7 @@ struct dentry;
 struct iov_iter;
 struct mm_struct;
 struct module;
+struct page;
 struct vm_area_struct;
 
 /* Backends */
@@ -366,6 +367,7 @@ int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
 		       u64 *bad);
 int capi_dma_watch(struct cxl_context *ctx, u64 addr);
 void capi_dma_unwatch(struct cxl_context *ctx);
+struct page *capi_kernel_page(u64 addr);
 int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value);
 
 /* Events */
