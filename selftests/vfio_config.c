@@ -65,6 +65,10 @@ TEST_F(vfio_config, identity)
 	EXPECT_EQ(CAPI_ECHO_VENDOR, get(self->vfio, PCI_VENDOR_ID, 2));
 	EXPECT_EQ(CAPI_ECHO_DEVICE, get(self->vfio, PCI_DEVICE_ID, 2));
 	EXPECT_EQ(CAPI_ECHO_DEVICE << 16 | CAPI_ECHO_VENDOR, afu);
+	/* Drivers tell the VF from the AFU's own function by this. */
+	EXPECT_EQ(CAPI_ECHO_VENDOR,
+		  get(self->vfio, PCI_SUBSYSTEM_VENDOR_ID, 2));
+	EXPECT_EQ(CAPI_MDEV_SUBSYSTEM, get(self->vfio, PCI_SUBSYSTEM_ID, 2));
 	EXPECT_EQ(0x1200, get(self->vfio, PCI_CLASS_DEVICE, 2));
 	EXPECT_EQ(PCI_HEADER_TYPE_NORMAL, get(self->vfio, PCI_HEADER_TYPE, 1));
 	EXPECT_TRUE(get(self->vfio, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST);

@@ -33,6 +33,8 @@ TEST_F(vf_pci, identity)
 	EXPECT_EQ(CAPI_ECHO_DEVICE, vf_config_get(vf, PCI_DEVICE_ID, 2));
 	EXPECT_EQ(CAPI_ECHO_VENDOR,
 		  vf_config_get(vf, PCI_SUBSYSTEM_VENDOR_ID, 2));
+	EXPECT_EQ(CAPI_MDEV_SUBSYSTEM,
+		  vf_config_get(vf, PCI_SUBSYSTEM_ID, 2));
 	EXPECT_EQ(0x1200, vf_config_get(vf, PCI_CLASS_DEVICE, 2));
 	EXPECT_EQ(PCI_HEADER_TYPE_NORMAL,
 		  vf_config_get(vf, PCI_HEADER_TYPE, 1) & 0x7f);
