@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "context.h"
+#include "guest.h"
 #include "vfio_mdev.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
@@ -13,6 +14,7 @@ void context_init(struct context *context, const char *card, const char *afu,
 	snprintf(context->dir, sizeof(context->dir), DEBUGFS "/capi/%s/%d", afu,
 		 pe);
 	context->pe = pe;
+	snprintf(context->afu, sizeof(context->afu), "%s", afu);
 	snprintf(context->card, sizeof(context->card), "%s", card);
 }
 
@@ -26,7 +28,8 @@ static int write_in(const char *dir, const char *name, const char *text)
 
 int context_post(const struct context *context, const char *what)
 {
-	return write_in(context->dir, "post", what);
+	return in_guest() ? guest_post(context, what) :
+	       write_in(context->dir, "post", what);
 }
 
 int context_emit(const struct context *context, unsigned int n)
@@ -82,10 +85,12 @@ static int card_write(const struct context *context, const char *name,
 
 int context_link(const struct context *context, bool up)
 {
-	return card_write(context, "link", up ? "1" : "0");
+	return in_guest() ? guest_link(context, up) :
+	       card_write(context, "link", up ? "1" : "0");
 }
 
 int context_drop(const struct context *context)
 {
-	return card_write(context, "drop", "1");
+	return in_guest() ? guest_drop(context) :
+	       card_write(context, "drop", "1");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A context of an echo AFU, whoever has it, as the administrator sees it: its
- * files in debugfs, and those of its adapter.
+ * files in debugfs, and those of its adapter. In a guest, what stands for them.
  *
  * What returns int returns 0 or a count, or a negative errno.
  */
@@ -14,11 +14,13 @@
 /**
  * struct context - a context of an echo AFU
  * @dir: its folder in debugfs
+ * @afu: its AFU
  * @card: the PCI function of its adapter
  * @pe: its process element
  */
 struct context {
 	char dir[64];
+	char afu[24];
 	char card[32];
 	int pe;
 };

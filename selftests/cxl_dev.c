@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -15,10 +14,15 @@
 #include <unistd.h>
 
 #include "cxl_dev.h"
+#include "guest.h"
 
 #define CLASS		"/sys/class/cxl"
 #define NODES		"/dev/cxl"
+#define FUNCTIONS	"/sys/bus/pci/devices"
 #define MODULE		"/sys/module/capi_sim"
+
+/* In a guest, the configuration record of the AFUs that were asked for */
+static char wanted_device[16];
 
 /* Modules */
 
@@ -51,12 +55,13 @@ static int restore(void)
 
 	for (i = 0; !afu_find(&afu, i); i++) {
 		context_init(&context, afu.card, afu.name, 0);
-		ret = context_link(&context, true);
+		ret = in_guest() ? 0 : context_link(&context, true);
 		if (!ret)
 			ret = afu_set(&afu, "mode", "afu_directed");
 		if (!ret)
 			ret = afu_set(&afu, "irqs_max", "32");
-		if (ret)
+		/* A VF may have fewer. */
+		if (ret && (ret != -EINVAL || !in_guest()))
 			return ret;
 	}
 	return 0;
@@ -64,6 +69,8 @@ static int restore(void)
 
 int cxl_unload(void)
 {
+	if (in_guest())
+		return system("rmmod capi_guest 2>/dev/null") ? -EBUSY : 0;
 	if (!access("/sys/module/capi_mdev", F_OK) &&
 	    system("rmmod capi_mdev 2>/dev/null"))
 		return -EBUSY;
@@ -72,10 +79,29 @@ int cxl_unload(void)
 	return 0;
 }
 
+/* AFUs of one kind, whatever VFs have them; somebody may have removed those. */
+static int load_guest(const char *afus)
+{
+	struct afu afu;
+
+	snprintf(wanted_device, sizeof(wanted_device), "0x%04x",
+		 strncmp(afus, "echo", 4) ? CAPI_MEMCPY_DEVICE :
+		 CAPI_ECHO_DEVICE);
+	if (system("modprobe capi_guest"))
+		return -ENODEV;
+	if (afu_find(&afu, 0))
+		guest_rescan();
+	if (!WAIT_UNTIL(!afu_find(&afu, 0) && node_exists(&afu, 's')))
+		return -ENODEV;
+	return restore();
+}
+
 int cxl_load(const char *afus)
 {
 	char command[256];
 
+	if (in_guest())
+		return load_guest(afus);
 	if (loaded(afus) && !restore())
 		return 0;
 	if (cxl_unload())
@@ -110,6 +136,15 @@ static int find_card(struct afu *afu)
 	return 0;
 }
 
+static bool is_wanted(const struct afu *afu)
+{
+	char device[16];
+
+	return !wanted_device[0] ||
+	       (!afu_text(afu, "cr0/device", device, sizeof(device)) &&
+		!strcmp(device, wanted_device));
+}
+
 int afu_find(struct afu *afu, unsigned int index)
 {
 	glob_t found;
@@ -119,7 +154,8 @@ int afu_find(struct afu *afu, unsigned int index)
 	if (glob(CLASS "/afu*", 0, NULL, &found))
 		return -ENOENT;
 	for (i = 0; i < found.gl_pathc && ret; i++)
-		if (parse_name(basename(found.gl_pathv[i]), afu) && !index--)
+		if (parse_name(basename(found.gl_pathv[i]), afu) &&
+		    is_wanted(afu) && !index--)
 			ret = find_card(afu);
 	globfree(&found);
 	return ret;
@@ -263,8 +299,13 @@ int cxl_driver_events(int fd, const char *abi)
 {
 	struct capi_ioctl_driver_events ask = { };
 
+	int ret;
+
 	snprintf(ask.abi, sizeof(ask.abi), "%s", abi);
-	return cxl_ioctl(fd, CAPI_IOCTL_DRIVER_EVENTS, &ask);
+	ret = cxl_ioctl(fd, CAPI_IOCTL_DRIVER_EVENTS, &ask);
+	if (!ret && in_guest())
+		guest_numbers();
+	return ret;
 }
 
 int cxl_context(const struct afu *afu, int fd, struct context *context)
@@ -274,6 +315,10 @@ int cxl_context(const struct afu *afu, int fd, struct context *context)
 	if (pe < 0)
 		return pe;
 	context_init(context, afu->card, afu->name, pe);
+	/* A context at work has the number of the VF, and its folder another. */
+	if (in_guest() && access(context->dir, F_OK))
+		context_init(context, afu->card, afu->name, 0);
+	context->pe = pe;
 	return 0;
 }
 
@@ -315,16 +360,26 @@ bool can_load(const void *address, __u32 *value)
 
 /* Adapters */
 
+static size_t count_paths(const char *pattern)
+{
+	size_t count = 0;
+	glob_t found;
+
+	if (!glob(pattern, 0, NULL, &found)) {
+		count = found.gl_pathc;
+		globfree(&found);
+	}
+	return count;
+}
+
 bool functions_left(const struct context *context)
 {
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	struct dirent *entry;
-	bool left = false;
+	char pattern[64];
 
-	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, context->card, 5))
-			left = true;
-	if (dir)
-		closedir(dir);
-	return left;
+	/* Each VF has one function for its AFU, in a domain of its own. */
+	if (in_guest())
+		return count_paths(FUNCTIONS "/ca*") >
+		       count_paths(CLASS "/card*");
+	snprintf(pattern, sizeof(pattern), FUNCTIONS "/%.5s*", context->card);
+	return count_paths(pattern);
 }

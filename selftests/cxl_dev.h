@@ -13,9 +13,11 @@
 
 #include <misc/capi.h>
 #include <misc/capi_echo.h>
+#include <misc/capi_memcpy.h>
 #include <misc/cxl.h>
 
 #include "context.h"
+#include "guest.h"
 #include "vfio_mdev.h"
 
 /**
@@ -42,6 +44,9 @@ struct afu {
  * Loads capi_sim with these AFUs on one adapter, unless it is: then all of its
  * settings that tests change are as they were. Unloading it is 0 only where
  * nothing holds it.
+ *
+ * In a guest it loads capi_guest, and afu_find() finds AFUs of the first of these
+ * kinds only.
  */
 int cxl_load(const char *afus);
 int cxl_unload(void);

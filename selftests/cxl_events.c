@@ -70,6 +70,7 @@ TEST_F(cxl_events, before_the_start)
 
 TEST_F(cxl_events, link_down_before_the_start)
 {
+	NEEDS_HOST(return);
 	START_READER();
 	ASSERT_EQ(0, context_link(&self->context, false));
 	EXPECT_EQ(-EIO, reader_join(&self->reader));
@@ -153,6 +154,7 @@ TEST_F(cxl_events, asking)
 {
 	struct capi_ioctl_driver_events good = { .abi = CAPI_ECHO_ABI }, bad;
 
+	NEEDS_HOST(return);
 	bad = good;
 	bad.flags = 1;
 	EXPECT_EQ(-EINVAL, ASK(&bad));
@@ -225,6 +227,7 @@ FIXTURE_TEARDOWN(cxl_uring)
 
 TEST_F(cxl_uring, read_waits)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, URING_READ(0));
 	EXPECT_FALSE(uring_done(&self->ring));
 	ASSERT_EQ(0, context_post(&self->context, "irq 2"));
@@ -256,6 +259,7 @@ TEST_F(cxl_uring, read_that_does_not_wait)
 
 TEST_F(cxl_uring, poll)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, uring_poll(&self->ring, self->fd, POLLIN));
 	EXPECT_FALSE(uring_done(&self->ring));
 	ASSERT_EQ(0, context_post(&self->context, "irq 1"));

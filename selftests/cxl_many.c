@@ -20,6 +20,7 @@ TEST(all_there_are)
 	struct afu afu;
 	int i, fd, pe;
 
+	NEEDS_CONTEXTS(return);
 	ASSERT_EQ(0, cxl_load("echo:511"));
 	ASSERT_EQ(0, afu_find(&afu, 0));
 	for (i = 0; i < MANY; i++) {

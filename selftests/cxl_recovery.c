@@ -66,13 +66,18 @@ do {									\
 	EXPECT_EQ(EIO, errno);						\
 } while (0)
 
-/* A context opened now works in every way. */
+/* A context opened now works in every way; of a VF, once the one before is closed. */
 #define EXPECT_NEW_WORKS()						\
 do {									\
 	struct from __from = { .offset = -1 };				\
 	struct context __context;					\
 	void *__memory;							\
 									\
+	if (in_guest() && self->started >= 0) {				\
+		munmap(self->memory, self->page);			\
+		close(self->started);					\
+		self->started = -1;					\
+	}								\
 	__from.fd = node_open(&self->afu, 's', 0);			\
 	ASSERT_GE(__from.fd, 0);					\
 	EXPECT_EQ(0, cxl_context(&self->afu, __from.fd, &__context));	\
@@ -95,6 +100,7 @@ do {									\
 
 TEST_F(cxl_recovery, link)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, context_link(&self->context, false));
 	EXPECT_CLOSED(self->opened);
 	EXPECT_CLOSED(self->started);
@@ -113,6 +119,7 @@ TEST_F(cxl_recovery, link)
 /* Events that nobody had read when it went down are there when it is up. */
 TEST_F(cxl_recovery, link_and_events)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, context_emit(&self->context, 1));
 	ASSERT_EQ(0, context_post(&self->context, "irq 32"));
 	ASSERT_EQ(0, context_link(&self->context, false));
@@ -131,7 +138,10 @@ TEST_F(cxl_recovery, link_flaps)
 {
 	int i;
 
-	for (i = 0; i < 20; i++) {
+	NEEDS_HOST(return);
+	/* What is mapped keeps the file that asked for driver events. */
+	ASSERT_EQ(0, munmap(self->memory, self->page));
+	for (i = 0; i < (in_guest() ? 3 : 20); i++) {
 		ASSERT_EQ(0, context_link(&self->context, false));
 		ASSERT_EQ(0, context_link(&self->context, false));
 		EXPECT_EQ(-EIO, node_open(&self->afu, 's', 0));
@@ -214,6 +224,7 @@ TEST_F(cxl_recovery, resets_that_are_none)
 
 TEST_F(cxl_recovery, reset_while_link_is_down)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, context_link(&self->context, false));
 	EXPECT_EQ(-EIO, afu_card_set(&self->afu, "reset", "1"));
 	ASSERT_EQ(0, context_link(&self->context, true));

@@ -212,6 +212,7 @@ TEST_F(cxl_start, only_once)
 
 TEST_F(cxl_start, link_down)
 {
+	NEEDS_HOST(return);
 	ASSERT_EQ(0, context_link(&self->context, false));
 	EXPECT_EQ(-EIO, START());
 	EXPECT_EQ(-EIO, cxl_ioctl(self->fd, CXL_IOCTL_START_WORK, NULL));
@@ -253,6 +254,7 @@ FIXTURE(cxl_irqs) {
 
 FIXTURE_SETUP(cxl_irqs)
 {
+	NEEDS_CONTEXTS(return);
 	ASSERT_EQ(0, cxl_load("echo:40,echo:40"));
 	ASSERT_EQ(0, afu_find(&self->afus[0], 0));
 	ASSERT_EQ(0, afu_find(&self->afus[1], 1));

@@ -10,6 +10,7 @@
 
 #include <kselftest_harness.h>
 
+#include "guest.h"
 #include "memcpy.h"
 #include "vfio_mdev.h"
 
@@ -180,6 +181,9 @@ TEST_F(memcpy_afu, bad_interrupt)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		/* A VF has more than the context asks for. */
+		if (in_guest() && sources[i] == 5)
+			continue;
 		EXPECT_STATUS(CAPI_MEMCPY_STATUS_SOURCE,
 			      capi_memcpy_interrupt(&self->mc, sources[i]));
 		EXPECT_TRUE(copies(&self->mc));
@@ -191,9 +195,13 @@ TEST_F(memcpy_afu, more_interrupts)
 {
 	struct capi_memcpy mc;
 
+	/* A VF has one at work. */
+	capi_memcpy_close(&self->mc);
 	ASSERT_EQ(0, capi_memcpy_open(&mc, NULL));
 	ASSERT_EQ(0, capi_memcpy_start(&mc, 1, 6));
-	EXPECT_STATUS(CAPI_MEMCPY_STATUS_SOURCE, capi_memcpy_interrupt(&mc, 7));
+	if (!in_guest())
+		EXPECT_STATUS(CAPI_MEMCPY_STATUS_SOURCE,
+			      capi_memcpy_interrupt(&mc, 7));
 	EXPECT_STATUS(DONE, capi_memcpy_interrupt(&mc, 6));
 	EXPECT_EQ(0, memcpy_expect_irq(&mc, 6));
 	capi_memcpy_close(&mc);
@@ -244,6 +252,7 @@ TEST_F(memcpy_afu, stops_on_invalid)
 	struct capi_cxl master;
 	unsigned char byte = 0;
 
+	NOT_IN_GUEST(return, "needs the registers of a master");
 	ASSERT_EQ(0, open_master(&master)) {
 		TH_LOG("%s", master.error);
 	}
@@ -295,6 +304,7 @@ TEST_F(memcpy_afu, card_reset)
 {
 	struct capi_cxl master;
 
+	NOT_IN_GUEST(return, "needs the registers of a master");
 	ASSERT_EQ(0, open_master(&master)) {
 		TH_LOG("%s", master.error);
 	}
@@ -472,9 +482,11 @@ TEST_F(memcpy_afu, restart_after_long)
 	sleep(2);
 	before = page_faults();
 	capi_memcpy_restart(&self->mc);
-	EXPECT_LT(before, page_faults()) {
-		TH_LOG("the registers were still mapped");
-	}
+	/* In a guest, nothing of that is to be seen. */
+	if (!in_guest())
+		EXPECT_LT(before, page_faults()) {
+			TH_LOG("the registers were still mapped");
+		}
 	EXPECT_TRUE(copies(&self->mc));
 }
 

@@ -8,6 +8,7 @@
 
 #include <kselftest_harness.h>
 
+#include "guest.h"
 #include "memcpy.h"
 #include "vfio_mdev.h"
 
@@ -81,6 +82,8 @@ FIXTURE_VARIANT_ADD(restart, 64) {
 
 FIXTURE_SETUP(restart)
 {
+	if (variant->processes > 1)
+		NEEDS_CONTEXTS(return);
 	ASSERT_EQ(0, memcpy_load());
 }
 
@@ -152,6 +155,7 @@ FIXTURE(all) {
 
 FIXTURE_SETUP(all)
 {
+	NEEDS_CONTEXTS(return);
 	ASSERT_EQ(0, memcpy_load());
 }
 

@@ -11,7 +11,7 @@ static int open_file(struct source *source, int flags)
 	struct afu afu;
 	int ret;
 
-	ret = capi_load();
+	ret = in_guest() ? cxl_load(ECHO_AFU) : capi_load();
 	if (!ret)
 		ret = afu_find(&afu, 0);
 	if (!ret)
@@ -24,7 +24,11 @@ static int open_file(struct source *source, int flags)
 	ret = cxl_context(&afu, source->fd, &source->context);
 	if (!ret)
 		ret = cxl_driver_events(source->fd, CAPI_ECHO_ABI);
-	return ret ? ret : cxl_start(source->fd);
+	if (!ret)
+		ret = cxl_start(source->fd);
+	/* A VF's context has its number from here on. */
+	source->context.pe = cxl_process_element(source->fd);
+	return ret;
 }
 
 static int open_mdev(struct source *source, unsigned int flags)

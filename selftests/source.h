@@ -7,6 +7,7 @@
 #define _SOURCE_H
 
 #include "context.h"
+#include "guest.h"
 #include "vfio_mdev.h"
 
 enum source_kind {
@@ -14,6 +15,13 @@ enum source_kind {
 	SOURCE_REGION,
 	SOURCE_FILE,
 };
+
+/* In a guest there are only files. */
+#define NEEDS_SOURCE(statement, kind)					\
+do {									\
+	if ((kind) != SOURCE_FILE)					\
+		NOT_IN_GUEST(statement, "needs an mdev");		\
+} while (0)
 
 /**
  * struct source - a started context of an echo AFU, with driver events

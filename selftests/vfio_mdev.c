@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "vfio_mdev.h"
 
 #define BUS		"/sys/class/mdev_bus"
@@ -113,6 +114,9 @@ int capi_reload(const char *parameters)
 	char command[512];
 	int ret;
 
+	/* What a VF has is the host's business. */
+	if (in_guest())
+		return run("modprobe capi_guest");
 	run("rmmod capi_mdev 2>/dev/null; rmmod capi_sim 2>/dev/null");
 	snprintf(command, sizeof(command), "modprobe capi_sim %s", parameters);
 	ret = run(command);
@@ -394,7 +398,13 @@ ssize_t from_read(struct from from, void *buf, size_t size)
 
 int event_read(struct from from, union event *event)
 {
-	return from_read(from, event, sizeof(*event));
+	int ret = from_read(from, event, sizeof(*event));
+
+	/* Whoever does not look at the number may have read the first. */
+	if (ret > 0 && event->header.type == CXL_EVENT_AFU_DRIVER &&
+	    event->header.size > sizeof(event->header))
+		event_seq(event);
+	return ret;
 }
 
 int event_read_type(struct from from, union event *event)
@@ -409,7 +419,7 @@ __u64 event_seq(const union event *event)
 	__u64 seq;
 
 	memcpy(&seq, &event->bytes[sizeof(event->header)], sizeof(seq));
-	return le64toh(seq);
+	return guest_number(le64toh(seq));
 }
 
 /* Waiting */

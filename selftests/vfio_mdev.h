@@ -105,7 +105,10 @@ ssize_t from_read(struct from from, void *buf, size_t size);
 int event_read(struct from from, union event *event);
 /* The same; the event's type, or a negative errno */
 int event_read_type(struct from from, union event *event);
-/* The number that the echo AFU's driver gave the event */
+/*
+ * The number that the echo AFU's driver gave the event; in a guest, counted from
+ * the first since driver events were asked for.
+ */
 __u64 event_seq(const union event *event);
 
 /* poll() of one descriptor, 0 milliseconds: what it says now */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * On the host of a guest with vf_read: post_events UUID COUNT [SEED] has the AFU
- * raise so many events of all types, mixed, for the mediated device.
+ * On the host of a guest with vf_read or vf_file: post_events [-d | -m] UUID COUNT
+ * [SEED] has the AFU raise so many events of all types, mixed, for the mediated
+ * device; with -d, driver events only, and with -m, so many among others.
  *
  * Of each interrupt, and of faults and AFU errors, one is raised when the one
  * before has been read: that is known whenever all events have been.
@@ -192,9 +193,13 @@ int main(int argc, char **argv)
 {
 	unsigned long long count, i, before;
 	struct poster p = { .random = 1 };
+	bool driver_only = argc > 1 && !strcmp(argv[1], "-d");
+	bool among_others = argc > 1 && !strcmp(argv[1], "-m");
 
+	argc -= driver_only || among_others;
+	argv += driver_only || among_others;
 	if (argc < 3 || argc > 4)
-		errx(2, "usage: post_events UUID COUNT [SEED]");
+		errx(2, "usage: post_events [-d | -m] UUID COUNT [SEED]");
 	p.uuid = argv[1];
 	count = strtoull(argv[2], NULL, 0);
 	if (argc == 4)
@@ -206,8 +211,8 @@ int main(int argc, char **argv)
 	p.before = counter(&p, "events_delivered");
 	before = lost(&p);
 
-	for (i = 0; i < count; i++) {
-		if (below(&p, 2))
+	for (i = 0; (among_others ? p.driver : i) < count; i++) {
+		if (driver_only || below(&p, 2))
 			post_driver(&p);
 		else
 			post_generic(&p);

@@ -28,7 +28,10 @@ fi
 accel=tcg cpu=max
 [ ! -e /dev/kvm ] || accel=kvm cpu=host
 as_user=	# a command before QEMU
-guest_parameters="console=ttyS0 quiet mitigations=off panic=-1 oops=panic pci=noearly vm=guest"
+# The registers of a function that has a driver are for programs as well.
+guest_parameters="console=ttyS0 quiet mitigations=off panic=-1 oops=panic pci=noearly iomem=relaxed vm=guest"
+# Programs in the guest get their interrupts through VFIO, which needs an IOMMU.
+guest_iommu="-device intel-iommu,caching-mode=on"
 
 # guest_open NAME: its pipes: "job", what it runs, and "qmp", QEMU's monitor.
 # Opened to read and write, so that nobody waits for the other end.
@@ -46,8 +49,7 @@ guest_open()
 	done
 }
 
-# guest_boot NAME [QEMU-ARGUMENT]...: $! is QEMU. Programs in the guest get their
-# interrupts through VFIO, which needs an IOMMU there.
+# guest_boot NAME [QEMU-ARGUMENT]...: $! is QEMU.
 guest_boot()
 {
 	local name=$1 console=$logs/$test-$1.console
@@ -56,8 +58,9 @@ guest_boot()
 	guest_open "$name"
 	touch "$console"
 	chmod 666 "$console"
+	# shellcheck disable=SC2086
 	$as_user qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 -m 256 \
-		-nodefaults -display none -no-reboot -device intel-iommu,caching-mode=on \
+		-nodefaults -display none -no-reboot $guest_iommu \
 		-kernel $guests/kernel -initrd $guest_initrd -append "$guest_parameters" \
 		-chardev "file,id=console,path=$console,append=on" \
 		-serial chardev:console \
@@ -99,20 +102,83 @@ guest_begin()
 	printf '%s\n' "$2" >&"${job_in[$1]}"
 }
 
+# make_vfs NAME: for a guest, a context of the first adapter's echo AFU and one of
+# the second's memcpy AFU, with as many interrupts as the tests ask for: $echo and
+# $memcpy.
+make_vfs()
+{
+	local first second
+
+	read -r first second <<<"$(parents | tr '\n' ' ')"
+	echo=$(uuid)
+	mdev_create "$echo" "$first"
+	echo 32 >"$mdevs/$echo/capi/irqs"
+	memcpy=$(uuid)
+	echo "$memcpy" >"$bus/$second/mdev_supported_types/capi_mdev-memcpy/create"
+	echo 8 >"$mdevs/$memcpy/capi/irqs"
+	vfs[$1-4563]=$echo
+	vfs[$1-4350]=$memcpy
+}
+
+# What a guest may ask its host to do is done for a VF of its, given by the device
+# id that the guest sees, as four hexadecimal digits: vfs[NAME-ID] is the mdev.
+declare -A vfs
+
+# host_does NAME ID link 0|1: the adapter's link
+# host_does NAME ID reset: the card, whatever is at work
+# host_does NAME ID drop: the adapter
+# host_does NAME ID post WORD NUMBER: a register of the echo AFU
+host_does()
+{
+	local id=${vfs[$1-$2]} card afu
+	shift 2
+
+	[ -e "$mdevs/$id" ] || return
+	card=$(basename "$(dirname "$(readlink -f "$mdevs/$id")")")
+	afu=$(cat "$mdevs/$id/capi/afu")
+	case $1 in
+	link | drop) echo "${2:-1}" >"/sys/kernel/debug/capi_sim/$card/$1" ;;
+	reset) echo -1 >"/sys/class/cxl/$afu/device/reset" ;;
+	post) echo "$2 $3" >"/sys/kernel/debug/capi/$afu/$(cat \
+		"$mdevs/$id/capi/process_element")/post" ;;
+	*) false ;;
+	esac
+}
+
+# guest_asks NAME LINE: do it, and answer.
+guest_asks()
+{
+	# shellcheck disable=SC2086
+	host_does "$1" ${2#"~host "}
+	printf '~%s\n' $? >&"${job_in[$1]}"
+}
+
+# guest_read NAME SECONDS: the next line of what it prints, in $line. Fails at the
+# end, with the status in $ended. What is asked of the host meanwhile is done.
+guest_read()
+{
+	while IFS= read -r -t "$2" line <&"${job_out[$1]}"; do
+		line=${line%$'\r'}
+		case $line in
+		"~host "*) guest_asks "$1" "$line" ;;
+		"~exit "*) ended=${line#* }; return 1 ;;
+		*) return 0 ;;
+		esac
+	done
+	echo "# guest $1 does not answer"
+	ended=125
+	return 1
+}
+
 # guest_end NAME [SECONDS]: print what it prints, return what it returns.
 guest_end()
 {
-	local line
+	local line ended
 
-	while IFS= read -r -t "${2:-120}" line <&"${job_out[$1]}"; do
-		line=${line%$'\r'}
-		case $line in
-		"~exit "*) return "${line#* }" ;;
-		esac
+	while guest_read "$1" "${2:-120}"; do
 		printf '%s\n' "$line"
 	done
-	echo "guest $1 does not answer"
-	return 125
+	return "$ended"
 }
 
 # guest_run NAME COMMAND [SECONDS]
@@ -163,11 +229,9 @@ guest_tap()
 # guest_tap_end NAME PROGRAM [SECONDS]: of what guest_begin began.
 guest_tap_end()
 {
-	local line rest status planned=-1 given=0 output
+	local line ended rest planned=-1 given=0
 
-	output=$(guest_end "$1" "${3:-120}")
-	status=$?
-	while IFS= read -r line; do
+	while guest_read "$1" "${3:-120}"; do
 		rest=${line#*ok }
 		case $line in
 		1..*) planned=${line#1..} ;;
@@ -176,8 +240,21 @@ guest_tap_end()
 		"not ok "*) ktap_test_fail "$2:${rest#* }"; given=$((given + 1)) ;;
 		*) echo "# $line" ;;
 		esac
-	done <<<"$output"
-	expect "$2 ran to its end" "0 $planned" "$status $given"
+	done
+	expect "$2 ran to its end" "0 $planned" "$ended $given"
+}
+
+# guest_suite NAME PROGRAM...: those that run on hosts as well
+guest_suite()
+{
+	local name=$1 program began
+	shift
+
+	for program in "$@"; do
+		began=$(uptime)
+		guest_tap "$name" "$program"
+		echo "# $program took $(($(uptime) - began)) s in the guest"
+	done
 }
 
 # devices_are NAME COUNT: so many functions of ours does the guest see.
@@ -190,13 +267,11 @@ devices_are()
 # ends instead, so does this.
 guest_line()
 {
-	local line
+	local line ended
 
-	while IFS= read -r -t 60 line <&"${job_out[$1]}"; do
-		line=${line%$'\r'}
+	while guest_read "$1" 60; do
 		[ "$line" != "$2" ] || return 0
 		echo "# $line"
-		case $line in "~exit "*) break ;; esac
 	done
 	return 1
 }

@@ -106,6 +106,35 @@ test_domain()
 	check "destroy" virsh destroy capi
 }
 
+# The XML of a device
+hostdev()
+{
+	sed -n "s|$id|$1|; /<hostdev/,\$p" "$examples/hostdev.xml"
+}
+
+# What a host promises of /dev/cxl, in a guest
+test_suite()
+{
+	make_vfs capi
+	{
+		sed -e "s|>256<|>512<|" -e '/<hostdev/,$d' domain.xml
+		hostdev "$echo"
+		hostdev "$memcpy"
+		echo "</devices></domain>"
+	} >suite.xml
+	must "a domain starts with two devices" virsh create suite.xml
+	must "its guest boots as well" guest_ready capi
+	guest_run capi "modprobe capi_guest && ls -1 /dev/cxl" >nodes
+	expect "the driver brings two cards" \
+		"afu0.0m afu0.0s afu1.0m afu1.0s " "$(tr '\n' ' ' <nodes)"
+	guest_suite capi cxl_open cxl_start cxl_mmap cxl_events cxl_life \
+		cxl_many cxl_recovery event_read event_wait event_fault \
+		memcpy_afu memcpy_fault memcpy_process memcpy_load
+	check "destroy that domain" virsh destroy capi
+	echo 1 >"$mdevs/$echo/remove"
+	echo 1 >"$mdevs/$memcpy/remove"
+}
+
 # What the host has of domains and devices
 held()
 {
@@ -169,6 +198,7 @@ log_mark
 test_node_devices
 test_persistent_devices
 test_domain
+test_suite
 test_cycles
 test_end
 check "nothing in the log" log_clean
