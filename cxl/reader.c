@@ -134,17 +134,23 @@ static int check_reader(enum reader_state state)
 	}
 }
 
-/* Returns 0 when there is an event to take, or none will come any more. */
+/*
+ * Returns 0 when there is an event to take, or none will come any more. What is
+ * seen once decides: another reader may take the event at any time.
+ */
 static int wait_for_event(struct capi_event_reader *reader, bool nonblock)
 {
 	wait_queue_head_t *wait = &reader->ctx->events.wait;
+	enum reader_state state = reader_state(reader);
+	int rc = 0;
 
-	if (nonblock && reader_state(reader) == READER_IDLE)
+	if (state == READER_IDLE && nonblock)
 		return -EAGAIN;
-	if (wait_event_interruptible(*wait,
-				     reader_state(reader) != READER_IDLE))
-		return -ERESTARTSYS;
-	return check_reader(reader_state(reader));
+	if (state == READER_IDLE)
+		rc = wait_event_interruptible(*wait,
+					      (state = reader_state(reader)) !=
+					      READER_IDLE);
+	return rc ?: check_reader(state);
 }
 
 /*
