@@ -204,7 +204,10 @@ static ssize_t deliver(struct capi_event_reader *reader, struct iov_iter *to,
 	return event->event.header.size;
 }
 
-/* The buffer is bad: the AFU driver is told so once, by whoever is first. */
+/*
+ * The buffer is bad: the AFU driver is told so once, by whoever is first. What
+ * the window may have shown meanwhile is for that one to acknowledge.
+ */
 static void fail_held(struct cxl_context *ctx, u32 token)
 {
 	struct capi_events *events = &ctx->events;
@@ -212,7 +215,7 @@ static void fail_held(struct cxl_context *ctx, u32 token)
 
 	mutex_lock(&events->turn);
 	held = events->held;
-	if (token && held.token == token)
+	if (token && held.token == token && !events->window)
 		capi_event_settle(ctx, &held, -EFAULT);
 	mutex_unlock(&events->turn);
 }

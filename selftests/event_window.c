@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #include <kselftest_harness.h>
 
+#include "reader.h"
 #include "vfio_mdev.h"
 
 FIXTURE(event_window) {
@@ -137,6 +139,38 @@ TEST_F(event_window, only_reader)
 	EXPECT_EQ(0, look(&self->mdev, &self->event));
 	EXPECT_EQ(24, event_read(self->region, &self->event));
 	EXPECT_EQ(-EAGAIN, event_read(self->fd, &self->event));
+}
+
+/* A reader that began before and fails leaves alone what is shown. */
+TEST_F(event_window, bad_buffer_of_before)
+{
+	struct reader reader;
+	struct stall stall;
+	__u32 token;
+
+	ASSERT_EQ(0, stall_init(&stall));
+	ASSERT_EQ(0, enable(&self->mdev, false));
+	ASSERT_EQ(0, echo_emit(&self->mdev, 1));
+	ASSERT_EQ(0, reader_start(&reader, self->fd,
+				  stall.memory + stall.page -
+				  sizeof(struct cxl_event_header),
+				  CXL_READ_MIN_SIZE));
+	ASSERT_TRUE(stall_wait(&stall));
+
+	ASSERT_EQ(0, enable(&self->mdev, true));
+	token = look(&self->mdev, &self->event);
+	ASSERT_NE(0, token);
+	ASSERT_EQ(0, mprotect(stall.memory + stall.page, stall.page, PROT_READ));
+	ASSERT_EQ(0, stall_release(&stall));
+	EXPECT_EQ(-EFAULT, reader_join(&reader));
+
+	ASSERT_EQ(0, acknowledge(&self->mdev, token));
+	EXPECT_EQ(0, stale(&self->mdev));
+	EXPECT_EQ(0, look(&self->mdev, &self->event));
+	EXPECT_EQ(0, mdev_attr(&self->mdev, "events_failed"));
+	EXPECT_EQ(1, mdev_attr(&self->mdev, "events_delivered"));
+	EXPECT_TRUE(mdev_balanced(&self->mdev, 0));
+	stall_destroy(&stall);
 }
 
 TEST_F(event_window, stale_token)
