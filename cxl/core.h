@@ -181,6 +181,7 @@ struct capi_event {
  * @window: the window is the only reader
  * @turn: held while an event is delivered, acknowledged or thrown away; the
  *	AFU driver's callbacks run under it, and never sleep on user memory
+ * @turned_away: somebody did not want to wait for @turn. Changes without a lock.
  * @wait: readers and pollers
  * @counters: see enum capi_event_counter
  */
@@ -200,6 +201,7 @@ struct capi_events {
 	u32 last_token;
 	bool window;
 	struct mutex turn; /* delivery */
+	bool turned_away;
 	wait_queue_head_t wait;
 	atomic64_t counters[CAPI_EVENT_COUNTERS];
 };
@@ -319,6 +321,7 @@ void capi_events_init(struct cxl_context *ctx);
 void capi_events_cancel(struct cxl_context *ctx);
 void capi_events_end(struct cxl_context *ctx);
 void capi_events_wake(struct cxl_context *ctx);
+void capi_events_end_turn(struct cxl_context *ctx);
 bool capi_events_pending_locked(struct cxl_context *ctx);
 int capi_event_take(struct cxl_context *ctx, struct capi_event *event,
 		    bool keep);

@@ -51,6 +51,21 @@ void capi_events_wake(struct cxl_context *ctx)
 		ctx->user->event(ctx, ctx->user_priv);
 }
 
+/*
+ * Gives events.turn back. Whoever was turned away from it is woken: the event
+ * that it was woken for before may still be there, and it may wait for the next.
+ */
+void capi_events_end_turn(struct cxl_context *ctx)
+{
+	struct capi_events *events = &ctx->events;
+
+	mutex_unlock(&events->turn);
+	/* Orders the two; pairs with that in take_turn(). */
+	smp_mb();
+	if (READ_ONCE(events->turned_away) && xchg(&events->turned_away, false))
+		wake_up_all(&events->wait);
+}
+
 /* Caller holds events.lock. */
 bool capi_events_pending_locked(struct cxl_context *ctx)
 {
@@ -461,7 +476,7 @@ void capi_events_cancel(struct cxl_context *ctx)
 {
 	mutex_lock(&ctx->events.turn);
 	throw_away(ctx);
-	mutex_unlock(&ctx->events.turn);
+	capi_events_end_turn(ctx);
 }
 
 /**
@@ -481,7 +496,7 @@ void capi_events_end(struct cxl_context *ctx)
 	spin_lock_irq(&events->lock);
 	events->ops = NULL;
 	spin_unlock_irq(&events->lock);
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 }
 
 /* The AFU driver's callbacks */
@@ -539,7 +554,7 @@ int cxl_unset_driver_ops(struct cxl_context *ctx)
 	else
 		events->ops = NULL;
 	spin_unlock_irq(&events->lock);
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(cxl_unset_driver_ops);

@@ -61,7 +61,7 @@ void capi_event_reader_end(struct capi_event_reader *reader)
 
 	mutex_lock(&ctx->events.turn);
 	WRITE_ONCE(reader->ended, true);
-	mutex_unlock(&ctx->events.turn);
+	capi_events_end_turn(ctx);
 	wake_up_all(&ctx->events.wait);
 }
 EXPORT_SYMBOL_GPL(capi_event_reader_end);
@@ -217,7 +217,7 @@ static void fail_held(struct cxl_context *ctx, u32 token)
 	held = events->held;
 	if (token && held.token == token && !events->window)
 		capi_event_settle(ctx, &held, -EFAULT);
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 }
 
 static int fault_in(struct capi_event_reader *reader, struct iov_iter *to,
@@ -238,9 +238,16 @@ static int fault_in(struct capi_event_reader *reader, struct iov_iter *to,
 
 static int take_turn(struct capi_events *events, bool nonblock)
 {
-	if (nonblock)
-		return mutex_trylock(&events->turn) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(&events->turn) ? -ERESTARTSYS : 0;
+	if (!nonblock)
+		return mutex_lock_interruptible(&events->turn) ? -ERESTARTSYS : 0;
+	if (mutex_trylock(&events->turn))
+		return 0;
+	/*
+	 * Whoever has the turn wakes us at its end, or has ended it already. The
+	 * barrier pairs with that in capi_events_end_turn().
+	 */
+	smp_store_mb(events->turned_away, true);
+	return mutex_trylock(&events->turn) ? 0 : -EAGAIN;
 }
 
 /**
@@ -276,7 +283,7 @@ ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
 			return rc;
 
 		rc = deliver(reader, to, &event);
-		mutex_unlock(&events->turn);
+		capi_events_end_turn(reader->ctx);
 		if (!rc)
 			rc = fault_in(reader, to, &event);
 		else if (rc == -EAGAIN && !nonblock)
@@ -342,7 +349,7 @@ int capi_event_window_enable(struct cxl_context *ctx, bool enable)
 	spin_unlock_irq(&events->lock);
 	if (!enable && held.token)
 		capi_event_untake(ctx, &held);
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 
 	capi_events_wake(ctx);
 	return 0;
@@ -385,7 +392,7 @@ int capi_event_look(struct cxl_context *ctx, void *buf, u32 *token)
 			memcpy(buf + head, event.driver->data, size - head);
 		*token = event.token;
 	}
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(capi_event_look);
@@ -409,7 +416,7 @@ bool capi_event_acknowledge(struct cxl_context *ctx, u32 token)
 	current_token = events->window && token && held.token == token;
 	if (current_token)
 		capi_event_settle(ctx, &held, 0);
-	mutex_unlock(&events->turn);
+	capi_events_end_turn(ctx);
 	return current_token;
 }
 EXPORT_SYMBOL_GPL(capi_event_acknowledge);

@@ -4,7 +4,9 @@
  * own. Loading fails with EINVAL when a check does; the log says which.
  */
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
 
 #include <misc/capi.h>
 #include <misc/cxl.h>
@@ -42,25 +44,6 @@ static struct cxl_event_afu_driver_reserved *fetch(struct cxl_context *ctx)
 	return give_null ? NULL : &payload.event;
 }
 
-static void settled(struct cxl_context *ctx,
-		    struct cxl_event_afu_driver_reserved *event, int rc)
-{
-	delivered++;
-	last_rc = rc;
-	settled_room = capi_event_room(ctx);
-}
-
-static void flush(struct cxl_context *ctx)
-{
-	flushed++;
-}
-
-static struct cxl_afu_driver_ops ops = {
-	.fetch_event = fetch,
-	.event_delivered = settled,
-	.flush = flush,
-};
-
 static ssize_t read_event(struct cxl_context *ctx, void *buf)
 {
 	struct capi_event_reader *reader = capi_event_reader_create(ctx);
@@ -75,6 +58,54 @@ static ssize_t read_event(struct cxl_context *ctx, void *buf)
 	capi_event_reader_put(reader);
 	return rc;
 }
+
+/* A poller that counts how often it is woken, and reads in event_delivered. */
+static struct {
+	struct poll_table_struct table;
+	wait_queue_entry_t entry;
+	wait_queue_head_t *head;
+	unsigned int woken;
+	void *buf;
+	ssize_t rc;
+} poller;
+
+static int poller_wake(wait_queue_entry_t *entry, unsigned int mode, int flags,
+		       void *key)
+{
+	poller.woken++;
+	return 0;
+}
+
+static void poller_queue(struct file *file, wait_queue_head_t *head,
+			 struct poll_table_struct *table)
+{
+	poller.head = head;
+	init_waitqueue_func_entry(&poller.entry, poller_wake);
+	add_wait_queue(head, &poller.entry);
+}
+
+static void settled(struct cxl_context *ctx,
+		    struct cxl_event_afu_driver_reserved *event, int rc)
+{
+	delivered++;
+	last_rc = rc;
+	settled_room = capi_event_room(ctx);
+	if (poller.buf) {
+		poller.rc = read_event(ctx, poller.buf);
+		poller.woken = 0;
+	}
+}
+
+static void flush(struct cxl_context *ctx)
+{
+	flushed++;
+}
+
+static struct cxl_afu_driver_ops ops = {
+	.fetch_event = fetch,
+	.event_delivered = settled,
+	.flush = flush,
+};
 
 static void test_incomplete_ops(struct cxl_context *ctx)
 {
@@ -123,6 +154,32 @@ static void test_delivery(struct cxl_context *ctx, void *buf)
 	CHECK(fetched == 2 && delivered == 2 && last_rc == -EINVAL);
 	CHECK(read_event(ctx, buf) == -EAGAIN);
 	give_null = false;
+}
+
+/* Whoever did not wait for another reader is woken when that one has finished. */
+static void test_turned_away(struct cxl_context *ctx, void *buf)
+{
+	struct capi_event_reader *reader = capi_event_reader_create(ctx);
+
+	if (!reader) {
+		failures++;
+		return;
+	}
+	init_poll_funcptr(&poller.table, poller_queue);
+	CHECK(capi_event_poll(reader, NULL, &poller.table) == 0);
+	cxl_context_events_pending(ctx, 2);
+	CHECK(poller.woken == 1);
+
+	poller.buf = buf;
+	CHECK(read_event(ctx, buf) == 16);
+	poller.buf = NULL;
+	CHECK(poller.rc == -EAGAIN);
+	CHECK(poller.woken == 1);
+
+	CHECK(read_event(ctx, buf) == 16);
+	CHECK(poller.woken == 1);
+	remove_wait_queue(poller.head, &poller.entry);
+	capi_event_reader_put(reader);
 }
 
 static void test_limit(struct cxl_context *ctx, void *buf)
@@ -238,6 +295,7 @@ static int test_all(void)
 		test_incomplete_ops(ctx);
 		test_set_and_unset(ctx);
 		test_delivery(ctx, buf);
+		test_turned_away(ctx, buf);
 		test_limit(ctx, buf);
 		test_saturation(ctx, buf);
 		test_release(ctx);
