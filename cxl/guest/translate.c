@@ -4,7 +4,6 @@
  * work: the memory of a process may take its time, or never come, and then the
  * thread is killed.
  */
-#include <linux/cgroup.h>
 #include <linux/dma-mapping.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -163,23 +162,16 @@ int guest_translator_start(struct guest_card *card, struct cxl_context *ctx)
 {
 	struct guest_translator *xl = &card->translator;
 	struct task_struct *task;
-	int rc;
 
 	xl->mm = capi_context_mm(ctx);
 	xl->block->token = 0;
 	xl->last = 0;
 	WRITE_ONCE(xl->ending, false);
-	task = kthread_create(translator_thread, card, "capi-vf-%s",
-			      pci_name(card->vf));
+	task = capi_thread_run(translator_thread, card, "capi-vf-%s",
+			       pci_name(card->vf));
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	rc = cgroup_attach_task_all(current, task);
-	if (rc) {
-		kthread_stop(task);
-		return rc;
-	}
 	xl->task = task;
-	wake_up_process(task);
 	return 0;
 }
 

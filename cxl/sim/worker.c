@@ -11,7 +11,6 @@
  * all such threads every POLL, which is much cheaper than waking each. It looks
  * without waiting for anything, so that nobody's memory makes others wait.
  */
-#include <linux/cgroup.h>
 #include <linux/kthread.h>
 #include <linux/sched/signal.h>
 
@@ -217,23 +216,16 @@ int sim_worker_start(struct sim_worker *worker)
 	struct cxl_context *ctx = worker->ctx;
 	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
 	struct task_struct *task;
-	int rc;
 
 	WRITE_ONCE(worker->ending, false);
 	WRITE_ONCE(worker->kicked, false);
-	task = kthread_create(worker_thread, worker, "capi-%s-%d",
-			      capi_afu_name(capi_context_afu(ctx)),
-			      cxl_process_element(ctx));
+	task = capi_thread_run(worker_thread, worker, "capi-%s-%d",
+			       capi_afu_name(capi_context_afu(ctx)),
+			       cxl_process_element(ctx));
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	rc = cgroup_attach_task_all(current, task);
-	if (rc) {
-		kthread_stop(task);
-		return rc;
-	}
 	spin_lock(&afu->list);
 	worker->task = task;
-	wake_up_process(task);
 	spin_unlock(&afu->list);
 	return 0;
 }

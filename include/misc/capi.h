@@ -370,6 +370,11 @@ void capi_dma_unwatch(struct cxl_context *ctx);
 struct page *capi_kernel_page(u64 addr);
 int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value);
 
+/* Threads of backends */
+__printf(3, 4)
+struct task_struct *capi_thread_run(int (*fn)(void *data), void *data,
+				    const char *namefmt, ...);
+
 /* Events */
 
 /**
