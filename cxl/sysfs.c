@@ -6,9 +6,12 @@
  * What they look at stays: an attribute is removed, which waits for whoever is
  * in it, before its adapter or AFU is.
  */
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/user_namespace.h>
 
 #include "core.h"
 
@@ -379,7 +382,7 @@ const struct attribute_group *capi_afu_groups[] = {
 	NULL
 };
 
-/* AFUs' error buffers */
+/* AFUs' error buffers: anybody may read them, but not all that is in them */
 
 static ssize_t err_buff_read(struct file *file, struct kobject *kobj,
 			     const_bin_attribute *attr, char *buf, loff_t off,
@@ -387,10 +390,11 @@ static ssize_t err_buff_read(struct file *file, struct kobject *kobj,
 {
 	struct cxl_afu *afu = to_cxl_afu(kobj_to_dev(kobj));
 	struct cxl_adapter *adapter = afu->adapter;
+	bool all = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
 	int rc = 0;
 
 	if (READ_ONCE(adapter->link_up))
-		rc = adapter->ops->err_read(afu, buf, off, count);
+		rc = adapter->ops->err_read(afu, buf, off, count, all);
 	else
 		memset(buf, 0xff, count);
 	return rc ?: count;

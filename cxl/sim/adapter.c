@@ -114,11 +114,12 @@ static void sim_adapter_stop(struct cxl_adapter *capi)
 	stop_workers(capi_adapter_priv(capi));
 }
 
-static int sim_err_read(struct cxl_afu *capi, char *buf, u64 off, size_t count)
+static int sim_err_read(struct cxl_afu *capi, char *buf, u64 off, size_t count,
+			bool all)
 {
 	struct sim_afu *afu = capi_afu_priv(capi);
 
-	afu->ops->err_read(afu, buf, off, count);
+	afu->ops->err_read(afu, buf, off, count, all);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/timex.h>
 
 #include <misc/cxl.h>
@@ -280,13 +281,17 @@ static void memcpy_reset(struct sim_afu *afu)
 }
 
 static void memcpy_err_read(struct sim_afu *afu, char *buf, u64 off,
-			    size_t count)
+			    size_t count, bool all)
 {
 	struct memcpy_afu *mca = afu->priv;
+	struct capi_memcpy_error error;
 
 	spin_lock(&mca->lock);
-	memcpy(buf, (char *)&mca->error + off, count);
+	error = mca->error;
 	spin_unlock(&mca->lock);
+	if (!all)
+		memset_startat(&error, 0, address);
+	memcpy(buf, (char *)&error + off, count);
 }
 
 static void *memcpy_init(struct cxl_context *ctx)

@@ -41,7 +41,8 @@ struct sim_afu_ops {
 	int (*probe)(struct sim_afu *afu);
 	void (*remove)(struct sim_afu *afu);
 	void (*reset)(struct sim_afu *afu);
-	void (*err_read)(struct sim_afu *afu, char *buf, u64 off, size_t count);
+	void (*err_read)(struct sim_afu *afu, char *buf, u64 off, size_t count,
+			 bool all);
 	void *(*init)(struct cxl_context *ctx);
 	void (*release)(void *afu);
 	void (*clear)(void *afu);

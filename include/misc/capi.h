@@ -96,7 +96,8 @@ struct capi_adapter_desc {
  *	are detached one after the other then. Optional.
  * @adapter_reset: reset the adapter; no context is attached. Optional.
  * @err_read: copy @count bytes of the AFU's error buffer from @off, both within
- *	struct capi_afu_desc.err_size; returns 0 or an error. Optional.
+ *	struct capi_afu_desc.err_size; returns 0 or an error. Unless @all, with
+ *	zeros in place of what tells of a user's memory. Optional.
  *
  * All may sleep. Calls that have a context come one at a time for it, except
  * @mmio_read, @mmio_write, @psa_pfn and @area_pfn, which come between @attach
@@ -119,7 +120,8 @@ struct capi_backend_ops {
 	int (*afu_reset)(struct cxl_afu *afu);
 	void (*adapter_stop)(struct cxl_adapter *adapter);
 	int (*adapter_reset)(struct cxl_adapter *adapter);
-	int (*err_read)(struct cxl_afu *afu, char *buf, u64 off, size_t count);
+	int (*err_read)(struct cxl_afu *afu, char *buf, u64 off, size_t count,
+			bool all);
 };
 
 /**

@@ -97,6 +97,8 @@ struct capi_memcpy_element {
  * @fault: the first address that could not be reached, where that was it
  * @element: the element
  * @zero: nothing
+ *
+ * From @address on there are zeros for who has no CAP_SYS_ADMIN.
  */
 struct capi_memcpy_error {
 	__be16 pe;
