@@ -16,6 +16,8 @@
 
 /* How long nothing is pinned after an unmapping met a pin */
 #define PIN_BREAK	(HZ / 10)
+/* How long VFIO is not asked for a page after the consumer could lock none */
+#define PIN_REFUSED	HZ
 
 /*
  * VFIO has many ways to say that there is no such memory. Some containers
@@ -122,6 +124,24 @@ static int begin_pin(struct capi_mdev *m)
 	}
 }
 
+/*
+ * Caller holds pins.lock. What is pinned is locked memory of the consumer, who may
+ * not have much. VFIO says so in the log each time, and so is not asked again soon:
+ * a queue can have the AFU try as often as it likes.
+ */
+static int pin_page(struct capi_mdev *m, dma_addr_t iova, int prot,
+		    struct page **page)
+{
+	int rc;
+
+	if (time_before(jiffies, m->pins.ask_after))
+		return -ENOMEM;
+	rc = vfio_pin_pages(&m->vdev, iova, 1, prot, page);
+	if (rc == -ENOMEM)
+		m->pins.ask_after = jiffies + PIN_REFUSED;
+	return rc == 1 ? 0 : rc ?: -EFAULT;
+}
+
 static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 {
 	dma_addr_t iova = at & PAGE_MASK;
@@ -134,15 +154,15 @@ static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 	rc = begin_pin(m);
 	if (rc)
 		return rc;
-	rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ | IOMMU_WRITE, &page);
-	if (rc == 1) {
+	rc = pin_page(m, iova, IOMMU_READ | IOMMU_WRITE, &page);
+	if (!rc) {
 		map = kmap_local_page(page);
 		*old = cmpxchg64((u64 *)(map + offset_in_page(at)), *old, new);
 		kunmap_local(map);
 		vfio_unpin_pages(&m->vdev, iova, 1);
 	}
 	mutex_unlock(&m->pins.lock);
-	return rc == 1 ? 0 : dma_error(rc);
+	return rc ? dma_error(rc) : 0;
 }
 
 int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
@@ -168,7 +188,7 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 /*
  * While the AFU is idle, the page with the next element of its queue is pinned:
  * it can be looked at without any lock of the consumer. Who cannot have a page
- * pinned is asked once after a start, since VFIO says so in the log each time.
+ * pinned is asked once after a start.
  */
 static int watch(struct capi_mdev *m, u64 addr, u64 at)
 {
@@ -179,13 +199,12 @@ static int watch(struct capi_mdev *m, u64 addr, u64 at)
 	if (READ_ONCE(m->pins.unwatchable)) {
 		rc = -EOPNOTSUPP;
 	} else if (time_after_eq(jiffies, m->pins.not_before)) {
-		rc = vfio_pin_pages(&m->vdev, iova, 1, IOMMU_READ,
-				    &m->pins.watched);
+		rc = pin_page(m, iova, IOMMU_READ, &m->pins.watched);
 		m->pins.iova = iova;
 		m->pins.offset = offset_in_page(at);
 		m->pins.address = addr;
-		WRITE_ONCE(m->pins.unwatchable, rc != 1);
-		rc = rc == 1 ? 0 : -EOPNOTSUPP;
+		WRITE_ONCE(m->pins.unwatchable, rc);
+		rc = rc ? -EOPNOTSUPP : 0;
 	}
 	if (rc)
 		m->pins.watched = NULL;
@@ -287,6 +306,7 @@ void capi_mdev_dma_init(struct capi_mdev *m)
 {
 	mutex_init(&m->pins.lock);
 	m->pins.not_before = jiffies;
+	m->pins.ask_after = jiffies;
 }
 
 void capi_mdev_dma_release(struct capi_mdev *m)

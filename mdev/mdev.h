@@ -74,6 +74,7 @@ struct capi_mdev_window {
  *	by the AFU's thread, and under the VFIO core's locks; nothing but VFIO is
  *	called while it is held.
  * @not_before: no new ones before that time, in jiffies
+ * @ask_after: nor before this: the consumer could lock no more memory
  * @watched: a page that is looked at while the AFU is idle, or NULL
  * @iova: its address
  * @offset: where in it is what is looked at
@@ -85,6 +86,7 @@ struct capi_mdev_window {
 struct capi_mdev_pins {
 	struct mutex lock; /* all below */
 	unsigned long not_before;
+	unsigned long ask_after;
 	struct page *watched;
 	dma_addr_t iova;
 	unsigned int offset;
