@@ -50,10 +50,14 @@ static ssize_t stale_acknowledgements_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(stale_acknowledgements);
 
-/* What can be chosen does not change while the device is open. */
+/*
+ * What can be chosen does not change while the device is open. A consumer may hold
+ * the lock for as long as his memory does not come: who asks here can give up.
+ */
 static int lock_closed(struct capi_mdev *m)
 {
-	mutex_lock(&m->lock);
+	if (mutex_lock_interruptible(&m->lock))
+		return -ERESTARTSYS;
 	if (!m->reader)
 		return 0;
 	mutex_unlock(&m->lock);
@@ -91,7 +95,8 @@ static ssize_t label_show(struct device *dev, struct device_attribute *attr,
 	struct capi_mdev *m = dev_get_drvdata(dev);
 	ssize_t len;
 
-	mutex_lock(&m->lock);
+	if (mutex_lock_interruptible(&m->lock))
+		return -ERESTARTSYS;
 	len = sysfs_emit(buf, "%s\n", m->label);
 	mutex_unlock(&m->lock);
 	return len;
