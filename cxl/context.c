@@ -91,7 +91,7 @@ static void give_pe(struct cxl_context *ctx)
 
 static struct cxl_context *context_alloc(struct cxl_afu *afu)
 {
-	struct cxl_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
+	struct cxl_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
 
 	if (!ctx)
 		return NULL;

@@ -300,7 +300,7 @@ static struct file *mapping_file(struct cxl_context *ctx, struct file *mapped,
 
 	if (!inode)
 		return ERR_PTR(-EIO);
-	mapping = kmalloc(sizeof(*mapping), GFP_KERNEL);
+	mapping = kmalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
 

@@ -35,8 +35,9 @@ struct capi_event_reader {
  */
 struct capi_event_reader *capi_event_reader_create(struct cxl_context *ctx)
 {
-	struct capi_event_reader *reader = kzalloc(sizeof(*reader), GFP_KERNEL);
+	struct capi_event_reader *reader;
 
+	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
 	if (!reader)
 		return NULL;
 	kref_init(&reader->kref);

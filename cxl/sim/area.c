@@ -2,7 +2,7 @@
 /*
  * The area of a software AFU that master contexts see: registers for all, then
  * the problem state areas of its contexts. Its pages come with the first use
- * and stay as long as the AFU.
+ * and stay as long as the AFU, so they are not accounted to whoever came first.
  */
 #include <linux/gfp.h>
 #include <linux/slab.h>

@@ -189,11 +189,11 @@ static const struct file_operations post_fops = {
 
 static void *echo_init(struct cxl_context *ctx)
 {
-	struct echo *echo = kzalloc(sizeof(*echo), GFP_KERNEL);
+	struct echo *echo = kzalloc(sizeof(*echo), GFP_KERNEL_ACCOUNT);
 
 	if (!echo)
 		return ERR_PTR(-ENOMEM);
-	echo->memory = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	echo->memory = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!echo->memory) {
 		kfree(echo);
 		return ERR_PTR(-ENOMEM);

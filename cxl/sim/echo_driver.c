@@ -243,10 +243,11 @@ static int echo_attach(struct cxl_context *ctx)
 	if (!sim_echo_connect(ctx, NULL))
 		return 0;
 
-	drv = kzalloc(sizeof(*drv), GFP_KERNEL);
+	drv = kzalloc(sizeof(*drv), GFP_KERNEL_ACCOUNT);
 	if (!drv)
 		return -ENOMEM;
-	drv->event = kzalloc(sizeof(*drv->event) + MAX_DATA, GFP_KERNEL);
+	drv->event = kzalloc(sizeof(*drv->event) + MAX_DATA,
+			     GFP_KERNEL_ACCOUNT);
 	if (!drv->event) {
 		kfree(drv);
 		return -ENOMEM;

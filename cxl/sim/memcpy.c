@@ -303,7 +303,7 @@ static void *memcpy_init(struct cxl_context *ctx)
 
 	if (!page)
 		return ERR_PTR(-ENOMEM);
-	mc = kzalloc(sizeof(*mc), GFP_KERNEL);
+	mc = kzalloc(sizeof(*mc), GFP_KERNEL_ACCOUNT);
 	if (!mc)
 		return ERR_PTR(-ENOMEM);
 	mc->afu = afu->priv;
@@ -336,7 +336,7 @@ static int memcpy_start(void *afu, const struct capi_work *work)
 	u64 pe = cxl_process_element(mc->worker.ctx);
 	int rc;
 
-	mc->buffer = kvmalloc(MEMCPY_MAX, GFP_KERNEL);
+	mc->buffer = kvmalloc(MEMCPY_MAX, GFP_KERNEL_ACCOUNT);
 	if (!mc->buffer)
 		return -ENOMEM;
 	mc->queue = work->wed & ~CAPI_MEMCPY_WED_DEPTH;
