@@ -23,12 +23,12 @@ void guest_debugfs_add(struct guest_card *card)
 	struct guest_counters *counters = &card->translator.counters;
 
 	card->debugfs = debugfs_create_dir(pci_name(card->vf), guest_root);
-	debugfs_create_u64("requests", 0444, card->debugfs, &counters->requests);
-	debugfs_create_u64("pages", 0444, card->debugfs, &counters->pages);
-	debugfs_create_u64("bad", 0444, card->debugfs, &counters->bad);
-	debugfs_create_u64("invalidations", 0444, card->debugfs,
+	debugfs_create_u64("requests", 0400, card->debugfs, &counters->requests);
+	debugfs_create_u64("pages", 0400, card->debugfs, &counters->pages);
+	debugfs_create_u64("bad", 0400, card->debugfs, &counters->bad);
+	debugfs_create_u64("invalidations", 0400, card->debugfs,
 			   &counters->invalidations);
-	debugfs_create_u64("wait_ns", 0444, card->debugfs, &counters->wait_ns);
+	debugfs_create_u64("wait_ns", 0400, card->debugfs, &counters->wait_ns);
 }
 
 void guest_debugfs_remove(struct guest_card *card)
