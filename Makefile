@@ -42,6 +42,9 @@ lint: ## static checks: checkpatch, sparse, kernel-doc, shellcheck
 selftest: ## run the TESTS on stock KERNELS
 	@tools/vm/check.sh selftest
 
+selftest-um: ## run the TESTS in User Mode Linux, with KASAN and lockdep: the quick loop
+	@KERNELS=um tools/vm/check.sh selftest
+
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
 
@@ -61,5 +64,5 @@ clean: ## remove what a build left, here and in the cache
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-.PHONY: modules tools install run shell vm-cmd lint selftest model check-vm check \
-	clean help
+.PHONY: modules tools install run shell vm-cmd lint selftest selftest-um model \
+	check-vm check clean help

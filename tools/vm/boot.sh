@@ -101,7 +101,7 @@ start_guest()
 	fi
 	rm -f "$run/console" "$run/output" "$run/woken"
 	timeout --foreground -k 5 "$limit" \
-		qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 \
+		qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -machine q35 \
 		-smp "${SMP:-1}" -nodefaults -display none -no-reboot \
 		"${qemu_arguments[@]}" \
 		-kernel "$kernel/boot/kernel" -initrd "$initramfs" \
@@ -111,12 +111,12 @@ start_guest()
 	qemu_pid=$!
 	watchers=
 	if [ "$limit" -ne 0 ]; then
-		reaches_user_space $qemu_pid 9>&- >/dev/null &
+		reaches_user_space "$qemu_pid" 9>&- >/dev/null &
 		watchers=$!
-		stalls $qemu_pid 9>&- >/dev/null &
+		stalls "$qemu_pid" 9>&- >/dev/null &
 		watchers+=" $!"
 	fi
-	wait $qemu_pid || true
+	wait "$qemu_pid" || true
 	# shellcheck disable=SC2086
 	kill $watchers 2>/dev/null || true
 	qemu_pid=

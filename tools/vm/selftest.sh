@@ -30,12 +30,16 @@ list_tests()
 {
 	make_selftests make -s --no-print-directory COLLECTION=capi emit_tests |
 		sed 's/^capi://' |
+		grep -v -x -F -e "${without// /$'\n'}" |
 		grep -F -e "${tests// /$'\n'}"
 }
 
+# Programs that are not for this kernel
+without=
 prepare() { :; }
 finished() { :; }
 [ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
+[ "$series" != um ] || . "$top/tools/uml/boot.sh"
 
 # died TESTS-FILE: blame the program that was running, keep those after it. Where
 # it was QEMU that stalled, that program gets one more chance.

@@ -31,6 +31,7 @@ esac
 
 "$top/tools/vm/host.sh" run ${with_selftests:+check}
 kernel=$("$top/tools/vm/kernel.sh" "${KERNEL:-6.1}")
+[ "${KERNEL:-6.1}" != um ] || . "$top/tools/uml/boot.sh"
 release=$(cat "$kernel/release")
 
 say "building for Linux $release"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Sourced after tools/vm/boot.sh: the guest is User Mode Linux, a process of this
+# machine. The kernel's log goes to its standard error, and the job's input and
+# output are on a serial port, as with QEMU.
+
+# Room for what KASAN keeps. A bug of which there is a second one shows both.
+memory=${UML_MEMORY:-512M}
+kernel_parameters="con=null ssl0=null,fd:2 console=ttyS0 ssl1=fd:0,fd:3 printk.devkmsg=on"
+kernel_parameters+=" log_buf_len=4M panic=-1 oops=panic kasan_multi_shot"
+kernel_parameters+=" kasan.fault=report"
+
+# Drivers cannot reach the memory that stands for registers: its accessors know no
+# memory but that of devices of its own. And its own code that flushes the TLB does
+# not take the lock that lockdep misses there, when a watched page is unmapped.
+export without="kernel_api.sh sample_driver.sh memcpy_cost"
+
+# start_guest KERNEL INITRAMFS LIMIT: see tools/vm/boot.sh.
+start_guest()
+{
+	local kernel=$1 initramfs=$2 limit=$3 input=/dev/null
+
+	[ "$limit" -ne 0 ] || input=/dev/stdin
+	rm -f "$run/console" "$run/output"
+	mkfifo "$run/job"
+	tee "$run/output" <"$run/job" 7>&- &
+	# shellcheck disable=SC2086
+	timeout --foreground -k 5 "$limit" "$kernel/boot/kernel" mem="$memory" \
+		initrd="$initramfs" uml_dir="$run" $kernel_parameters $parameters \
+		<$input >/dev/null 2>"$run/console" 3>"$run/job" 7>&- &
+	qemu_pid=$!
+	wait $qemu_pid || true
+	qemu_pid=
+	wait
+	rm "$run/job"
+}
