@@ -39,6 +39,9 @@ vm-cmd: ## run the shell command CMD in the virtual machine, on stock KERNEL
 lint: ## static checks: checkpatch, sparse, kernel-doc, shellcheck
 	@tools/vm/check.sh lint
 
+kunit: ## run the tests beside the code in User Mode Linux, and show what they reach
+	@tools/vm/check.sh kunit
+
 selftest: ## run the TESTS on stock KERNELS
 	@tools/vm/check.sh selftest
 
@@ -64,5 +67,5 @@ clean: ## remove what a build left, here and in the cache
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-.PHONY: modules tools install run shell vm-cmd lint selftest selftest-um model \
-	check-vm check clean help
+.PHONY: modules tools install run shell vm-cmd lint kunit selftest selftest-um \
+	model check-vm check clean help

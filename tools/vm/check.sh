@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh [lint] [selftest] [vm]: run the static checks, the selftests on each of
-# the stock kernels $KERNELS, and those that need guests of their own on $KERNEL.
+# check.sh [lint] [kunit] [selftest] [vm]: run the static checks, the tests beside
+# the code in User Mode Linux, the selftests on each of the stock kernels $KERNELS,
+# and those that need guests of their own on $KERNEL.
 # The last line says how many results passed, failed and were skipped.
 
 . "$(dirname "$0")/lib.sh"
@@ -23,6 +24,9 @@ for part in "$@"; do
 		*" vm "*) ;;
 		*) lint ;;
 		esac
+		;;
+	kunit)
+		"$top/tools/uml/kunit.sh" || echo "not ok - kunit"
 		;;
 	selftest)
 		for series in ${KERNELS:-6.1 6.12}; do
