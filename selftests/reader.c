@@ -140,14 +140,33 @@ ssize_t reader_join(struct reader *reader)
 	return reader->ret;
 }
 
-/* What /proc/PID/syscall begins with while the thread sleeps in a call */
+/* What /proc/PID/stat has behind the name while the thread sleeps */
+static bool sleeps(pid_t tid)
+{
+	char path[64], text[256], *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	if (read_file(path, text, sizeof(text)) <= 0)
+		return false;
+	state = strrchr(text, ')');
+	return state && strchr("SD", state[2]);
+}
+
+/*
+ * What /proc/PID/syscall begins with while the thread sleeps in a call. Not every
+ * architecture has it: there, a thread that goes on sleeping is taken to do so in
+ * the call that it was about to make.
+ */
 static bool in_syscall(pid_t tid, long number)
 {
 	char path[64], text[256];
+	int len;
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	return read_file(path, text, sizeof(text)) > 0 &&
-	       strncmp(text, "running", 7) && atol(text) == number;
+	len = read_file(path, text, sizeof(text));
+	if (len == -ENOENT)
+		return sleeps(tid) && !usleep(20000) && sleeps(tid);
+	return len > 0 && strncmp(text, "running", 7) && atol(text) == number;
 }
 
 bool asleep_in(pid_t tid, long number)
