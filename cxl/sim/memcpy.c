@@ -2,6 +2,7 @@
 /*
  * The memcpy AFU. See <misc/capi_memcpy.h>.
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -44,7 +45,12 @@ static bool timebase_asked(struct memcpy *mc)
 	return !READ_ONCE(*reg(mc, CAPI_MEMCPY_REG_TIMEBASE));
 }
 
-/* Nobody sees a timebase of 0, but who stored it. */
+/* Nobody sees 0 but who stored it. Not every processor counts cycles. */
+static u64 timebase(void)
+{
+	return get_cycles() ?: ktime_get_ns();
+}
+
 static void look_at_registers(struct memcpy *mc)
 {
 	if (restart_asked(mc)) {
@@ -52,7 +58,7 @@ static void look_at_registers(struct memcpy *mc)
 		set_stopped(mc, false);
 	}
 	if (timebase_asked(mc))
-		set_reg(mc, CAPI_MEMCPY_REG_TIMEBASE, get_cycles() ?: 1);
+		set_reg(mc, CAPI_MEMCPY_REG_TIMEBASE, timebase());
 }
 
 /* Must it wait for a restart where the queue has no command for it? */
