@@ -56,14 +56,25 @@ void capi_dma_end(struct cxl_context *ctx)
 }
 EXPORT_SYMBOL_GPL(capi_dma_end);
 
-/* Why the memory of this process at @addr cannot be reached */
+/*
+ * Why the memory of this process at @addr cannot be reached. What is not mapped is
+ * not asked for: below a stack, that would be a warning in the log.
+ */
 static int process_error(u64 addr, bool store)
 {
 	unsigned int flags = FOLL_HWPOISON | (store ? FOLL_WRITE : 0);
+	struct mm_struct *mm = current->mm;
 	struct page *page;
-	long n;
+	int locked = 1;
+	long n = -EFAULT;
 
-	n = get_user_pages_unlocked(addr & PAGE_MASK, 1, &page, flags);
+	if ((unsigned long)addr != addr || mmap_read_lock_killable(mm))
+		return -EFAULT;
+	if (vma_lookup(mm, addr))
+		n = get_user_pages_remote(mm, addr & PAGE_MASK, 1, flags, &page,
+					  &locked);
+	if (locked)
+		mmap_read_unlock(mm);
 	if (n == 1)
 		put_page(page);
 	return n == -EHWPOISON ? -EHWPOISON : -EFAULT;
@@ -225,11 +236,13 @@ static u64 page_cmpxchg64(struct page *page, unsigned int offset, u64 old,
 	return was;
 }
 
+/* It is touched first, as a load would: only that makes a stack grow. */
 static int process_cmpxchg64(u64 addr, u64 *old, u64 new)
 {
 	struct page *page;
+	u8 byte;
 
-	if ((unsigned long)addr != addr ||
+	if (process_rw(addr, &byte, sizeof(byte), false) ||
 	    pin_user_pages_fast(addr & PAGE_MASK, 1, FOLL_WRITE, &page) != 1)
 		return process_error(addr, true);
 	*old = page_cmpxchg64(page, offset_in_page(addr), *old, new);

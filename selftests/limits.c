@@ -200,6 +200,10 @@ TEST(locked_stack)
 	ASSERT_EQ(0, mlock(stack, page));
 	EXPECT_STATUS(DONE, capi_memcpy_copy(&mc, stack, &limit, 8));
 	EXPECT_STATUS(FAULT, capi_memcpy_copy(&mc, stack - GROWTH, &limit, 8));
+	ASSERT_EQ(0, memcpy_wait_stopped(&mc));
+	capi_memcpy_restart(&mc);
+	EXPECT_STATUS(FAULT, capi_memcpy_swap(&mc, stack - GROWTH,
+					      CAPI_MEMCPY_SWAP_EQUAL, 0, 1));
 	EXPECT_EQ((long long)page, locked());
 	ASSERT_EQ(0, seteuid(0));
 	capi_memcpy_close(&mc);
