@@ -100,6 +100,7 @@ static void close_device(struct vfio_device *vdev)
 	capi_mdev_irqs_disable(m);
 	mutex_unlock(&m->lock);
 	capi_context_close(m->ctx);
+	capi_mdev_dma_close(m);
 	capi_mdev_translate_close(m);
 	put_reader(m);
 }
@@ -178,7 +179,6 @@ static void device_release(struct vfio_device *vdev)
 	kfree(m->msix_table);
 	kfree(m->window.data);
 	capi_mdev_translate_release(m);
-	capi_mdev_dma_release(m);
 	mutex_destroy(&m->lock);
 	vfio_free_device(vdev);
 }

@@ -11,11 +11,15 @@
 #include <linux/iommu.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
+#include <linux/workqueue.h>
 
 #include "mdev.h"
 
 /* How long nothing is pinned after an unmapping met a pin */
 #define PIN_BREAK	(HZ / 10)
+/* How long an unmapping waits for a pin to end, when it first meets it */
+#define PIN_PATIENCE	(HZ / 20)
+#define PIN_PATIENCE_MAX	(HZ * 10)
 /* How long VFIO is not asked for a page after the consumer could lock none */
 #define PIN_REFUSED	HZ
 
@@ -107,27 +111,56 @@ int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
 	return dma_rw(priv, addr, (void *)buf, len, true, bad);
 }
 
-/* Returns with pins.lock held, or -EFAULT if the thread is to end. */
-static int begin_pin(struct capi_mdev *m)
+/*
+ * Returns 0, to be followed by end_pin(), or for how long there must be no pin. No
+ * lock is held from here to there: VFIO has some of its own around pinning, and
+ * others around capi_mdev_dma_unmap().
+ */
+static long try_begin_pin(struct capi_mdev *m, unsigned int *unmaps)
 {
+	struct capi_mdev_pins *pins = &m->pins;
 	long left;
 
-	for (;;) {
-		mutex_lock(&m->pins.lock);
-		left = m->pins.not_before - jiffies;
-		if (left <= 0)
-			return 0;
-		mutex_unlock(&m->pins.lock);
+	spin_lock(&pins->lock);
+	left = pins->not_before - jiffies;
+	if (left <= 0) {
+		pins->count++;
+		*unmaps = pins->unmaps;
+	}
+	spin_unlock(&pins->lock);
+	return max(left, 0L);
+}
+
+static void end_pin(struct capi_mdev *m)
+{
+	struct capi_mdev_pins *pins = &m->pins;
+
+	spin_lock(&pins->lock);
+	if (!--pins->count) {
+		pins->patience = PIN_PATIENCE;
+		wake_up_all(&pins->gone);
+	}
+	spin_unlock(&pins->lock);
+}
+
+/* As try_begin_pin(), and waits; -EFAULT if the thread is to end. */
+static int begin_pin(struct capi_mdev *m)
+{
+	unsigned int unmaps;
+	long left;
+
+	while ((left = try_begin_pin(m, &unmaps))) {
 		if (fatal_signal_pending(current))
 			return -EFAULT;
 		schedule_timeout_killable(min_t(long, left, PIN_BREAK));
 	}
+	return 0;
 }
 
 /*
- * Caller holds pins.lock. What is pinned is locked memory of the consumer, who may
- * not have much. VFIO says so in the log each time, and so is not asked again soon:
- * a queue can have the AFU try as often as it likes.
+ * What is pinned is locked memory of the consumer, who may not have much. VFIO
+ * says so in the log each time, and so is not asked again soon: a queue can have
+ * the AFU try as often as it likes.
  */
 static int pin_page(struct capi_mdev *m, dma_addr_t iova, int prot,
 		    struct page **page)
@@ -161,7 +194,7 @@ static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 		kunmap_local(map);
 		vfio_unpin_pages(&m->vdev, iova, 1);
 	}
-	mutex_unlock(&m->pins.lock);
+	end_pin(m);
 	return rc ? dma_error(rc) : 0;
 }
 
@@ -185,6 +218,25 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 	return rc;
 }
 
+/* Watches what was pinned, unless something was unmapped meanwhile. */
+static bool keep_watched(struct capi_mdev *m, struct page *page, u64 addr,
+			 u64 at, unsigned int unmaps)
+{
+	struct capi_mdev_pins *pins = &m->pins;
+	bool keep;
+
+	spin_lock(&pins->lock);
+	keep = pins->unmaps == unmaps;
+	if (keep) {
+		pins->watched = page;
+		pins->iova = at & PAGE_MASK;
+		pins->offset = offset_in_page(at);
+		pins->address = addr;
+	}
+	spin_unlock(&pins->lock);
+	return keep;
+}
+
 /*
  * While the AFU is idle, the page with the next element of its queue is pinned:
  * it can be looked at without any lock of the consumer. Who cannot have a page
@@ -193,22 +245,25 @@ int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 static int watch(struct capi_mdev *m, u64 addr, u64 at)
 {
 	dma_addr_t iova = at & PAGE_MASK;
-	int rc = -EAGAIN;
+	unsigned int unmaps;
+	struct page *page;
+	int rc;
 
-	mutex_lock(&m->pins.lock);
-	if (READ_ONCE(m->pins.unwatchable)) {
+	if (READ_ONCE(m->pins.unwatchable))
+		return -EOPNOTSUPP;
+	if (try_begin_pin(m, &unmaps))
+		return -EAGAIN;
+	rc = pin_page(m, iova, IOMMU_READ, &page);
+	if (rc) {
+		WRITE_ONCE(m->pins.unwatchable, true);
 		rc = -EOPNOTSUPP;
-	} else if (time_after_eq(jiffies, m->pins.not_before)) {
-		rc = pin_page(m, iova, IOMMU_READ, &m->pins.watched);
-		m->pins.iova = iova;
-		m->pins.offset = offset_in_page(at);
-		m->pins.address = addr;
-		WRITE_ONCE(m->pins.unwatchable, rc);
-		rc = rc ? -EOPNOTSUPP : 0;
+	} else {
+		if (keep_watched(m, page, addr, at, unmaps))
+			return 0;
+		vfio_unpin_pages(&m->vdev, iova, 1);
+		rc = -EAGAIN;
 	}
-	if (rc)
-		m->pins.watched = NULL;
-	mutex_unlock(&m->pins.lock);
+	end_pin(m);
 	return rc;
 }
 
@@ -228,21 +283,31 @@ int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
 	return rc;
 }
 
-/* Caller holds pins.lock. */
+/* Whoever comes first ends the pin. */
 static void unwatch(struct capi_mdev *m)
 {
-	if (m->pins.watched)
-		vfio_unpin_pages(&m->vdev, m->pins.iova, 1);
-	m->pins.watched = NULL;
+	struct capi_mdev_pins *pins = &m->pins;
+	struct page *page = NULL;
+	dma_addr_t iova;
+
+	spin_lock(&pins->lock);
+	swap(page, pins->watched);
+	iova = pins->iova;
+	spin_unlock(&pins->lock);
+	if (page) {
+		vfio_unpin_pages(&m->vdev, iova, 1);
+		end_pin(m);
+	}
+}
+
+static void unwatch_work(struct work_struct *work)
+{
+	unwatch(container_of(work, struct capi_mdev, pins.unwatch));
 }
 
 void capi_mdev_dma_unwatch(struct cxl_context *ctx, void *priv)
 {
-	struct capi_mdev *m = priv;
-
-	mutex_lock(&m->pins.lock);
-	unwatch(m);
-	mutex_unlock(&m->pins.lock);
+	unwatch(priv);
 }
 
 /*
@@ -251,14 +316,18 @@ void capi_mdev_dma_unwatch(struct cxl_context *ctx, void *priv)
  */
 void capi_mdev_dma_check_watch(struct capi_mdev *m)
 {
+	struct capi_mdev_pins *pins = &m->pins;
+	bool watched;
+	u64 address;
 	u64 iova;
 
-	if (mutex_lock_killable(&m->pins.lock))
-		return;
-	if (!capi_mdev_translate_known(m, m->pins.address,
-				       CAPI_MDEV_ENTRY_LOAD, &iova))
+	spin_lock(&pins->lock);
+	watched = pins->watched;
+	address = pins->address;
+	spin_unlock(&pins->lock);
+	if (watched && !capi_mdev_translate_known(m, address,
+						  CAPI_MDEV_ENTRY_LOAD, &iova))
 		unwatch(m);
-	mutex_unlock(&m->pins.lock);
 }
 
 /* In a thread that looks for others too, and must not wait for this one. */
@@ -266,34 +335,58 @@ int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
 		       u8 *value)
 {
 	struct capi_mdev *m = priv;
-	u8 *map;
+	struct capi_mdev_pins *pins = &m->pins;
 	int rc = -EFAULT;
+	u8 *map;
 
-	if (!mutex_trylock(&m->pins.lock))
-		return -EAGAIN;
-	if (m->pins.watched && READ_ONCE(m->pins.allowed)) {
-		map = kmap_local_page(m->pins.watched);
-		*value = READ_ONCE(map[m->pins.offset]);
+	spin_lock(&pins->lock);
+	if (pins->watched && READ_ONCE(pins->allowed)) {
+		map = kmap_local_page(pins->watched);
+		*value = READ_ONCE(map[pins->offset]);
 		kunmap_local(map);
 		rc = 0;
 	}
-	mutex_unlock(&m->pins.lock);
+	spin_unlock(&pins->lock);
 	return rc;
 }
 
 /*
- * The consumer unmaps memory of which VFIO has seen a page pinned. It looks
- * again when this returns, and does not put up with finding one ten times: the
- * pins that there are end now, and the next waits until that look is long over.
+ * The consumer unmaps memory of which VFIO has seen a page pinned. It looks again
+ * when this returns, and does not put up with finding one ten times: the pins that
+ * there are end now, and the next waits until that look is long over.
+ *
+ * They end elsewhere, as unpinning takes a lock that another unmapping may hold,
+ * which waits for this one to return. Only time tells: this waits for longer each
+ * time that the same pins are still there.
  */
 void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
 	struct capi_mdev *m = to_capi_mdev(vdev);
+	struct capi_mdev_pins *pins = &m->pins;
+	long patience;
 
-	mutex_lock(&m->pins.lock);
-	unwatch(m);
-	m->pins.not_before = jiffies + PIN_BREAK;
-	mutex_unlock(&m->pins.lock);
+	spin_lock(&pins->lock);
+	pins->unmaps++;
+	pins->not_before = jiffies + PIN_BREAK;
+	patience = pins->patience;
+	pins->patience = min_t(long, 2 * patience, PIN_PATIENCE_MAX);
+	if (pins->watched)
+		queue_work(system_highpri_wq, &pins->unwatch);
+	spin_unlock(&pins->lock);
+
+	wait_event_timeout(pins->gone, !READ_ONCE(pins->count), patience);
+
+	spin_lock(&pins->lock);
+	pins->not_before = jiffies + PIN_BREAK;
+	if (!pins->count)
+		pins->patience = PIN_PATIENCE;
+	spin_unlock(&pins->lock);
+}
+
+/* The context is closed: nothing is pinned any more. */
+void capi_mdev_dma_close(struct capi_mdev *m)
+{
+	cancel_work_sync(&m->pins.unwatch);
 }
 
 /* A function that is no bus master has no memory to work with. */
@@ -304,12 +397,10 @@ void capi_mdev_dma_allow(struct capi_mdev *m, bool allow)
 
 void capi_mdev_dma_init(struct capi_mdev *m)
 {
-	mutex_init(&m->pins.lock);
+	spin_lock_init(&m->pins.lock);
+	init_waitqueue_head(&m->pins.gone);
+	INIT_WORK(&m->pins.unwatch, unwatch_work);
+	m->pins.patience = PIN_PATIENCE;
 	m->pins.not_before = jiffies;
 	m->pins.ask_after = jiffies;
-}
-
-void capi_mdev_dma_release(struct capi_mdev *m)
-{
-	mutex_destroy(&m->pins.lock);
 }

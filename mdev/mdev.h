@@ -70,29 +70,40 @@ struct capi_mdev_window {
 /**
  * struct capi_mdev_pins - the AFU's accesses to the consumer's memory, and what
  *	of that is pinned
- * @lock: covers what follows, and is held while there is any other pin. Taken
- *	by the AFU's thread, and under the VFIO core's locks; nothing but VFIO is
- *	called while it is held.
- * @not_before: no new ones before that time, in jiffies
- * @ask_after: nor before this: the consumer could lock no more memory
+ * @ask_after: the AFU's thread pins nothing before that time, in jiffies: the
+ *	consumer could lock no more memory; the thread's
+ * @unwatchable: pinning such a page failed since the context was started; no
+ *	lock
+ * @allowed: the function is bus master; no lock
+ * @gone: for @count to become 0
+ * @unwatch: unpins @watched for who must not
+ * @lock: covers all below. Taken under the VFIO core's locks; nothing but
+ *	wake_up() and queue_work() is called while it is held.
+ * @not_before: no new pins before that time, in jiffies
+ * @count: pins that there are, or that are being made or undone
+ * @unmaps: counts unmappings that met pins
+ * @patience: how long the next of these waits for @count to become 0, in jiffies
  * @watched: a page that is looked at while the AFU is idle, or NULL
  * @iova: its address
  * @offset: where in it is what is looked at
  * @address: of that, as the AFU has it
- * @unwatchable: pinning such a page failed since the context was started; no
- *	lock
- * @allowed: the function is bus master; no lock
  */
 struct capi_mdev_pins {
-	struct mutex lock; /* all below */
-	unsigned long not_before;
 	unsigned long ask_after;
+	bool unwatchable;
+	bool allowed;
+	wait_queue_head_t gone;
+	struct work_struct unwatch;
+
+	spinlock_t lock; /* all below */
+	unsigned long not_before;
+	unsigned int count;
+	unsigned int unmaps;
+	long patience;
 	struct page *watched;
 	dma_addr_t iova;
 	unsigned int offset;
 	u64 address;
-	bool unwatchable;
-	bool allowed;
 };
 
 struct capi_mdev_cached;
@@ -100,7 +111,7 @@ struct capi_mdev_cached;
 /**
  * struct capi_mdev_translations - the AFU's addresses, where they are no IOVAs
  * @use: held by the AFU's thread while it uses what it found in @cache, and by
- *	who waits for that. Taken before capi_mdev_pins.lock.
+ *	who waits for that.
  * @block: IOVA of the block by which the driver is asked, or 0; changes under
  *	capi_mdev.lock, while the AFU does nothing
  * @block_copy: what is written to the block, and read from it; the thread's
@@ -313,7 +324,7 @@ static inline bool capi_mdev_translating(struct capi_mdev *m)
 
 /* dma.c */
 void capi_mdev_dma_init(struct capi_mdev *m);
-void capi_mdev_dma_release(struct capi_mdev *m);
+void capi_mdev_dma_close(struct capi_mdev *m);
 void capi_mdev_dma_allow(struct capi_mdev *m, bool allow);
 void capi_mdev_dma_check_watch(struct capi_mdev *m);
 int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,

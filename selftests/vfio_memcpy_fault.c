@@ -4,6 +4,7 @@
  * works, or was never meant to be a queue.
  */
 #include <endian.h>
+#include <errno.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -289,6 +290,45 @@ TEST_F(busy, unmap)
 		ASSERT_EQ(0, vfio_queue_unmap(q, OTHER, SIZE - OTHER));
 		ASSERT_TRUE(WAIT_UNTIL((status = done(q)) && status != DONE));
 		ASSERT_EQ(CAPI_MEMCPY_STATUS_TRANSLATION, status);
+		ASSERT_EQ(0, vfio_queue_map(q, OTHER, SIZE - OTHER, READ_WRITE));
+	}
+}
+
+struct unmapper {
+	struct vfio_queue *q;
+	pthread_barrier_t start;
+};
+
+static int unmap_other(struct unmapper *unmapper)
+{
+	pthread_barrier_wait(&unmapper->start);
+	return vfio_queue_unmap(unmapper->q, OTHER, SIZE - OTHER);
+}
+
+static void *unmapper_thread(void *arg)
+{
+	return (void *)(intptr_t)unmap_other(arg);
+}
+
+/* Two unmap the same memory at once, and both are told that it is pinned. */
+TEST_F(busy, unmap_twice)
+{
+	struct vfio_queue *q = &self->q;
+	struct unmapper unmapper = { .q = q };
+	pthread_t other;
+	unsigned int i;
+	void *theirs;
+	int ours;
+
+	ASSERT_EQ(0, pthread_barrier_init(&unmapper.start, NULL, 2));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, pthread_create(&other, NULL, unmapper_thread,
+					    &unmapper));
+		ASSERT_TRUE(WAIT_UNTIL(done(q) == DONE));
+		ours = unmap_other(&unmapper);
+		ASSERT_EQ(0, pthread_join(other, &theirs));
+		ASSERT_TRUE(!ours || !theirs);
+		ASSERT_EQ(-ENOENT, ours + (int)(intptr_t)theirs);
 		ASSERT_EQ(0, vfio_queue_map(q, OTHER, SIZE - OTHER, READ_WRITE));
 	}
 }
