@@ -178,10 +178,17 @@ static void config_write(struct capi_mdev *m, u64 off, const u8 *buf,
 		apply(m);
 }
 
+static void config_settle(struct capi_mdev *m, u64 off)
+{
+	if (off <= PCI_COMMAND + 1)
+		capi_mdev_dma_drain(m);
+}
+
 const struct capi_mdev_region capi_mdev_config_region = {
 	.size = config_size,
 	.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
 	.max_read = 256,
 	.read = config_read,
 	.write = config_write,
+	.settle = config_settle,
 };

@@ -179,6 +179,7 @@ static void device_release(struct vfio_device *vdev)
 	kfree(m->msix_table);
 	kfree(m->window.data);
 	capi_mdev_translate_release(m);
+	capi_mdev_dma_release(m);
 	mutex_destroy(&m->lock);
 	vfio_free_device(vdev);
 }

@@ -36,12 +36,15 @@ static int dma_error(int rc)
 int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
 		      bool store)
 {
-	int rc;
+	int rc = -EIO;
 
-	if (!READ_ONCE(m->pins.allowed))
-		return -EIO;
-	rc = vfio_dma_rw(&m->vdev, iova, buf, len, store);
-	return rc ? dma_error(rc) : 0;
+	mutex_lock(&m->pins.access);
+	if (READ_ONCE(m->pins.allowed)) {
+		rc = vfio_dma_rw(&m->vdev, iova, buf, len, store);
+		rc = rc ? dma_error(rc) : 0;
+	}
+	mutex_unlock(&m->pins.access);
+	return rc;
 }
 
 /* All at once; page by page only to find out what is missing. */
@@ -175,6 +178,19 @@ static int pin_page(struct capi_mdev *m, dma_addr_t iova, int prot,
 	return rc == 1 ? 0 : rc ?: -EFAULT;
 }
 
+static int cmpxchg_if_allowed(struct capi_mdev *m, u64 *at, u64 *old, u64 new)
+{
+	int rc = -EIO;
+
+	mutex_lock(&m->pins.access);
+	if (READ_ONCE(m->pins.allowed)) {
+		*old = cmpxchg64(at, *old, new);
+		rc = 0;
+	}
+	mutex_unlock(&m->pins.access);
+	return rc;
+}
+
 static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 {
 	dma_addr_t iova = at & PAGE_MASK;
@@ -188,14 +204,16 @@ static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 	if (rc)
 		return rc;
 	rc = pin_page(m, iova, IOMMU_READ | IOMMU_WRITE, &page);
-	if (!rc) {
+	if (rc) {
+		rc = dma_error(rc);
+	} else {
 		map = kmap_local_page(page);
-		*old = cmpxchg64((u64 *)(map + offset_in_page(at)), *old, new);
+		rc = cmpxchg_if_allowed(m, map + offset_in_page(at), old, new);
 		kunmap_local(map);
 		vfio_unpin_pages(&m->vdev, iova, 1);
 	}
 	end_pin(m);
-	return rc ? dma_error(rc) : 0;
+	return rc;
 }
 
 int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
@@ -395,12 +413,30 @@ void capi_mdev_dma_allow(struct capi_mdev *m, bool allow)
 	WRITE_ONCE(m->pins.allowed, allow);
 }
 
+/*
+ * Waits until an access that began while it was one is over. Who is killed
+ * meanwhile does not see the store complete. Without capi_mdev.lock, as the access
+ * may wait for the consumer's memory.
+ */
+void capi_mdev_dma_drain(struct capi_mdev *m)
+{
+	if (!READ_ONCE(m->pins.allowed) &&
+	    !mutex_lock_killable(&m->pins.access))
+		mutex_unlock(&m->pins.access);
+}
+
 void capi_mdev_dma_init(struct capi_mdev *m)
 {
+	mutex_init(&m->pins.access);
 	spin_lock_init(&m->pins.lock);
 	init_waitqueue_head(&m->pins.gone);
 	INIT_WORK(&m->pins.unwatch, unwatch_work);
 	m->pins.patience = PIN_PATIENCE;
 	m->pins.not_before = jiffies;
 	m->pins.ask_after = jiffies;
+}
+
+void capi_mdev_dma_release(struct capi_mdev *m)
+{
+	mutex_destroy(&m->pins.access);
 }

@@ -75,6 +75,8 @@ struct capi_mdev_window {
  * @unwatchable: pinning such a page failed since the context was started; no
  *	lock
  * @allowed: the function is bus master; no lock
+ * @access: held by the AFU's thread during an access, and by who waits for its
+ *	end. Taken after capi_mdev_translations.use.
  * @gone: for @count to become 0
  * @unwatch: unpins @watched for who must not
  * @lock: covers all below. Taken under the VFIO core's locks; nothing but
@@ -92,6 +94,7 @@ struct capi_mdev_pins {
 	unsigned long ask_after;
 	bool unwatchable;
 	bool allowed;
+	struct mutex access; /* an access is going on */
 	wait_queue_head_t gone;
 	struct work_struct unwatch;
 
@@ -324,8 +327,10 @@ static inline bool capi_mdev_translating(struct capi_mdev *m)
 
 /* dma.c */
 void capi_mdev_dma_init(struct capi_mdev *m);
+void capi_mdev_dma_release(struct capi_mdev *m);
 void capi_mdev_dma_close(struct capi_mdev *m);
 void capi_mdev_dma_allow(struct capi_mdev *m, bool allow);
+void capi_mdev_dma_drain(struct capi_mdev *m);
 void capi_mdev_dma_check_watch(struct capi_mdev *m);
 int capi_mdev_iova_rw(struct capi_mdev *m, u64 iova, void *buf, size_t len,
 		      bool store);

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <kselftest_harness.h>
 
@@ -148,6 +150,48 @@ TEST_F(vfio_memcpy_fault, no_bus_master)
 	ASSERT_EQ(0, capi_vfio_enable(vfio));
 	capi_memcpy_restart(self->mc);
 	EXPECT_STATUS(DONE, element);
+}
+
+struct storer {
+	struct vfio_queue *q;
+	pid_t tid;
+	int ret;
+};
+
+static void *end_bus_master(void *arg)
+{
+	struct storer *storer = arg;
+
+	__atomic_store_n(&storer->tid, gettid(), __ATOMIC_RELEASE);
+	storer->ret = capi_vfio_put(&storer->q->mdev.vfio,
+				    VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, 2,
+				    PCI_COMMAND_MEMORY);
+	return NULL;
+}
+
+/* The store that ends it waits for the access that is going on. */
+TEST_F(vfio_memcpy_fault, bus_master_drains)
+{
+	struct storer storer = { .q = &self->q };
+	struct capi_memcpy_element *element;
+	struct stall stall;
+	pthread_t thread;
+
+	ASSERT_EQ(0, stall_init(&stall));
+	ASSERT_EQ(0, vfio_queue_map_stall(&self->q, &stall));
+	element = capi_memcpy_copy(self->mc, iova(SIZE), iova(SRC), 8);
+	ASSERT_TRUE(stall_wait(&stall));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, end_bus_master, &storer));
+	ASSERT_TRUE(WAIT_UNTIL(__atomic_load_n(&storer.tid, __ATOMIC_ACQUIRE)));
+	EXPECT_TRUE(asleep_in(storer.tid, SYS_pwrite64));
+
+	ASSERT_EQ(0, stall_release(&stall));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, storer.ret);
+	/* What was done is not told any more. */
+	ASSERT_FAULT(IOVA + 1, STORE);
+	EXPECT_EQ(0, element->status);
+	stall_destroy(&stall);
 }
 
 /* A queue that can be read and not written: each element is done once. */

@@ -8,19 +8,30 @@
 
 #include "vfio_queue.h"
 
-int vfio_queue_map(struct vfio_queue *q, unsigned int off, __u64 size,
-		   __u32 flags)
+static int map(struct vfio_queue *q, void *memory, unsigned int off, __u64 size,
+	       __u32 flags)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = flags,
-		.vaddr = (uintptr_t)(q->memory + off),
+		.vaddr = (uintptr_t)memory,
 		.iova = IOVA + off,
 		.size = size,
 	};
 
 	return ioctl(q->mdev.vfio.container, VFIO_IOMMU_MAP_DMA, &map) ?
 	       -errno : 0;
+}
+
+int vfio_queue_map(struct vfio_queue *q, unsigned int off, __u64 size,
+		   __u32 flags)
+{
+	return map(q, q->memory + off, off, size, flags);
+}
+
+int vfio_queue_map_stall(struct vfio_queue *q, struct stall *stall)
+{
+	return map(q, stall->memory + stall->page, SIZE, stall->page, READ_WRITE);
 }
 
 int vfio_queue_unmap(struct vfio_queue *q, unsigned int off, __u64 size)

@@ -10,6 +10,7 @@
 #define _VFIO_QUEUE_H
 
 #include "memcpy.h"
+#include "reader.h"
 #include "vfio_mdev.h"
 
 #define IOVA		0x123450000000ULL
@@ -52,6 +53,8 @@ void vfio_queue_unmap_registers(struct vfio_queue *q);
 /* Maps and unmaps for the AFU, @off a place in the memory. */
 int vfio_queue_map(struct vfio_queue *q, unsigned int off, __u64 size,
 		   __u32 flags);
+/* What stalls of @stall, behind the memory */
+int vfio_queue_map_stall(struct vfio_queue *q, struct stall *stall);
 int vfio_queue_unmap(struct vfio_queue *q, unsigned int off, __u64 size);
 
 /* Place @off of the memory, as the AFU addresses it and as the CPU does */

@@ -395,19 +395,6 @@ TEST_F(vfio_translate_hostile, at_any_time)
 	EXPECT_TRUE(translator_works(t));
 }
 
-static int map_stall(struct translator *t, struct stall *stall)
-{
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = READ_WRITE,
-		.vaddr = (uintptr_t)stall->memory + stall->page,
-		.iova = IOVA + SIZE,
-		.size = stall->page,
-	};
-
-	return ioctl(t->q.mdev.vfio.container, VFIO_IOMMU_MAP_DMA, &map);
-}
-
 static void *invalidate_all(void *arg)
 {
 	struct translator *t = arg;
@@ -430,7 +417,7 @@ TEST_F(vfio_translate_hostile, stalled_memory)
 	unsigned int i;
 
 	ASSERT_EQ(0, stall_init(&stall));
-	ASSERT_EQ(0, map_stall(t, &stall));
+	ASSERT_EQ(0, vfio_queue_map_stall(&t->q, &stall));
 	translator_set(t, OTHER, (IOVA + SIZE) | BOTH);
 	for (i = 0; i < 2; i++) {
 		element = capi_memcpy_copy(self->mc, ea(OTHER), ea(SRC), 8);
