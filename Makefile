@@ -46,7 +46,7 @@ selftest: ## run the TESTS on stock KERNELS
 	@tools/vm/check.sh selftest
 
 selftest-um: ## run the TESTS in User Mode Linux, with KASAN and lockdep: the quick loop
-	@KERNELS=um tools/vm/check.sh selftest
+	@tools/vm/check.sh um
 
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
@@ -54,8 +54,8 @@ model: ## search the model of the event protocol for mistakes, with spin
 check-vm: ## run the TESTS that give mdevs to guests, with QEMU and libvirt, on stock KERNEL
 	@tools/vm/check.sh vm
 
-check: ## lint, selftest and check-vm: all that must pass before a change is sent
-	@tools/vm/check.sh lint selftest vm
+check: ## all that must pass before a change is sent
+	@tools/vm/check.sh lint kunit um selftest vm
 
 clean: ## remove what a build left, here and in the cache
 	test ! -e $(KDIR)/Makefile || $(kbuild) clean
