@@ -3,7 +3,8 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
-# The stock kernels of the virtual machine: the one, and those of the tests.
+# The kernels of the virtual machine: the one, and those of the tests. There are
+# stock ones, and those that look for bugs: um, kasan and kcsan.
 KERNEL ?= 6.1
 KERNELS ?= 6.1 6.12
 # Only tests whose name contains one of these words; all when empty.
@@ -33,7 +34,7 @@ run: ## see it work: a demonstration in a virtual machine, nothing else needed
 shell: ## the same virtual machine with a shell, the modules loaded
 	@tools/vm/vm.sh shell
 
-vm-cmd: ## run the shell command CMD in the virtual machine, on stock KERNEL
+vm-cmd: ## run the shell command CMD in the virtual machine, on KERNEL
 	@tools/vm/vm.sh cmd '$(subst ','\'',$(value CMD))'
 
 lint: ## static checks: checkpatch, sparse, kernel-doc, shellcheck

@@ -76,7 +76,7 @@ share=$run/share
 mkdir "$share"
 parameters="hostfs=$share time-travel"
 
-kernel=$("$top/tools/uml/build.sh" 2>"$run/log") || { not_ok kernel <"$run/log"; exit; }
+kernel=$("$top/tools/vm/kernel.sh" um 2>"$run/log") || { not_ok kernel <"$run/log"; exit; }
 lock_builds
 { build_modules "$kernel" CAPI_TEST= CAPI_SAMPLES= CAPI_KUNIT=m &&
 	build_programs; } >"$run/log" 2>&1 || { not_ok build <"$run/log"; exit; }

@@ -48,7 +48,7 @@ case " $* " in
 	;;
 esac
 
-"$top/tools/vm/host.sh" run check vm uml
+"$top/tools/vm/host.sh" run check vm kernels
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 for name in "$@"; do

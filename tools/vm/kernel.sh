@@ -4,13 +4,16 @@
 # kernel.sh SERIES: print the folder of Debian's stock kernel of that series,
 # fetched first if need be. There are the kernel (boot/), its modules
 # (lib/modules/), what modules are built against (headers/), a static busybox
-# (bin/) and the kernel's release (a file). The series "um" is User Mode Linux.
+# (bin/) and the kernel's release (a file). The series "um", "kasan" and "kcsan" are
+# built, see tools/kernels/build.sh.
 
 . "$(dirname "$0")/lib.sh"
 . "$top/tools/vm/deb.sh"
 
 series=$1
-[ "$series" != um ] || exec "$top/tools/uml/build.sh"
+case $series in
+[a-z]*) exec "$top/tools/kernels/build.sh" "$series" ;;
+esac
 
 resolve()
 {

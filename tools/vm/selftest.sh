@@ -38,8 +38,8 @@ list_tests()
 without=
 prepare() { :; }
 finished() { :; }
+. "$top/tools/kernels/boot.sh"
 [ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
-[ "$series" != um ] || . "$top/tools/uml/boot.sh"
 
 # died TESTS-FILE: blame the program that was running, keep those after it. Where
 # it was QEMU that stalled, that program gets one more chance.
@@ -78,7 +78,8 @@ prepare
 end=$((SECONDS + limit))
 while [ -s "$run/tests" ]; do
 	lock_builds
-	pack "$kernel" "exec /run-tests '$label' $(tr '\n' ' ' <"$run/tests")" \
+	pack "$kernel" "export PATIENCE=$patience
+		exec /run-tests '$label' $(tr '\n' ' ' <"$run/tests")" \
 		"$run/initramfs" "$selftests"
 	unlock_builds
 	status=0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# vm.sh demo | shell | cmd COMMAND: build for the stock kernel series $KERNEL,
+# vm.sh demo | shell | cmd COMMAND: build for the kernel series $KERNEL,
 # boot it and run the demonstration, a shell, or one shell command in it.
 
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,9 @@
 . "$top/tools/vm/initramfs.sh"
 . "$top/tools/vm/boot.sh"
 
+series=${KERNEL:-6.1}
 limit=${TIMEOUT:-300}
+. "$top/tools/kernels/boot.sh"
 with_selftests=
 case ${1:-} in
 demo)
@@ -30,8 +32,7 @@ cmd)
 esac
 
 "$top/tools/vm/host.sh" run ${with_selftests:+check}
-kernel=$("$top/tools/vm/kernel.sh" "${KERNEL:-6.1}")
-[ "${KERNEL:-6.1}" != um ] || . "$top/tools/uml/boot.sh"
+kernel=$("$top/tools/vm/kernel.sh" "$series")
 release=$(cat "$kernel/release")
 
 say "building for Linux $release"

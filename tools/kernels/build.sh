@@ -1,15 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build.sh: print the folder of a User Mode Linux kernel, made from Debian's
-# source first if need be: see the file "config" for what it has. The folder has
-# what that of a stock kernel has, see tools/vm/kernel.sh.
+# build.sh SERIES: print the folder of a kernel that watches what our modules do,
+# made from Debian's source first if need be. The folder has what that of a stock
+# kernel has, see tools/vm/kernel.sh. What it was made of is in its name:
+# configuration, recipe, compiler; but not what only looks different.
 
 . "$(dirname "$0")/../vm/lib.sh"
 . "$top/tools/vm/deb.sh"
 
 source=linux-source-6.12
-config=$top/tools/uml/config
+series=${1:-}
+case $series in
+um) fragments=(common memory um) ;;
+kasan) fragments=(common memory x86 kasan) ;;
+kcsan) fragments=(common x86 kcsan) ;;
+*) die "um, kasan or kcsan?" ;;
+esac
+
+# config: for "make allnoconfig" with KCONFIG_ALLCONFIG
+config()
+{
+	cat "${fragments[@]/%/.config}"
+}
 
 resolve()
 {
@@ -20,7 +33,7 @@ resolve()
 		echo "busybox-static=$busybox" "$source=$version"
 }
 
-# Most of the source is what this kernel is not made of.
+# Most of the source is what these kernels are not made of.
 unpack()
 {
 	mkdir headers &&
@@ -39,16 +52,19 @@ unpack()
 		rm -r usr
 }
 
-# It knows what it is: who builds against it need not say ARCH=um.
+# User Mode Linux knows what it is: who builds against it need not say ARCH=um.
 configure()
 {
 	local lost
 
-	sed -i 's/^ARCH[ \t]*?=.*/ARCH := um/' headers/Makefile &&
-		cat "$top/tools/uml/Kconfig" >>headers/arch/um/Kconfig &&
-		make -C headers KCONFIG_ALLCONFIG="$config" allnoconfig || return
-	lost=$(grep '^CONFIG_.*=[^n]' "$config" | grep -v -x -F -f headers/.config) ||
-		return 0
+	if [ "$series" = um ]; then
+		sed -i 's/^ARCH[ \t]*?=.*/ARCH := um/' headers/Makefile || return
+	fi
+	cat "$here/Kconfig" >>headers/Kconfig &&
+		(cd "$here" && config) >headers/capi.config &&
+		make -C headers KCONFIG_ALLCONFIG=capi.config allnoconfig || return
+	lost=$(grep '^CONFIG_.*=[^n]' headers/capi.config |
+		grep -v -x -F -f headers/.config) || return 0
 	echo "lost: $lost"
 	return 1
 }
@@ -57,7 +73,8 @@ configure()
 prune()
 {
 	find headers -mindepth 1 -maxdepth 1 -type d ! -name arch ! -name include \
-		! -name scripts -exec rm -rf {} + &&
+		! -name scripts ! -name tools -exec rm -rf {} + &&
+		find headers/tools -type f ! -path headers/tools/objtool/objtool -delete &&
 		find headers \( -name '*.o' -o -name '*.a' -o -name '*.cmd' \) -delete &&
 		rm -f headers/vmlinux headers/linux
 }
@@ -75,12 +92,15 @@ compile()
 
 finish()
 {
-	"$top/tools/vm/host.sh" uml &&
-		say "building User Mode Linux, which takes some minutes" &&
+	"$top/tools/vm/host.sh" kernels &&
+		say "building the kernel \"$series\", which takes some minutes" &&
 		quietly compile
 }
 
-folder=uml-$({ cat "$config" "$top/tools/uml/Kconfig" "$0"; gcc --version; } | sha1sum | cut -c 1-12)
+here=$top/tools/kernels
+key=$({ (cd "$here" && config | grep ^CONFIG | sort && grep -v '^#' Kconfig) &&
+	declare -f unpack configure prune compile && gcc --version; } | sha1sum)
+folder=kernel-$series-${key:0:12}
 deb_cached "$folder" resolve finish
 touch "$cache/$folder"
-find "$cache" -mindepth 1 -maxdepth 1 -name 'uml-*' -mtime +7 -exec rm -rf {} +
+find "$cache" -mindepth 1 -maxdepth 1 -name "kernel-$series-*" -mtime +7 -exec rm -rf {} +
