@@ -128,12 +128,15 @@ log_mark()
 }
 
 # log_dirty: print what the kernel said since log_mark that should worry anybody:
-# warnings, oopses, and whatever of ours is above the level of information.
+# warnings, oopses, and whatever of ours is above the level of information. Who had
+# a part in a data race is for run-tests to find out.
 log_dirty()
 {
 	dmesg | grep -q "${mark:?}" || echo "the log has lost its beginning"
 	dmesg -r | sed -n "/$mark/,\$p" | awk '
 		{ level = substr($1, 2) + 0 }
+		/BUG: KCSAN:/ { race = 1 }
+		race { race = !/==========/; next }
 		/WARNING:|BUG:|Oops|Call Trace|general protection/ { print; next }
 		/capi|cxl (card|afu)[0-9]/ && level % 8 < 6 { print }'
 }

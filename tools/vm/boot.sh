@@ -34,12 +34,13 @@ find_accel()
 	cut -d ' ' -f 2 "$answer"
 }
 
-# reaches_user_space QEMU: if the guest does not, in two minutes, end it.
+# reaches_user_space QEMU: if the guest does not, in two minutes, end it. Kernels
+# that are slow get $patience times that.
 reaches_user_space()
 {
-	local _
+	local i
 
-	for _ in {1..120}; do
+	for ((i = 0; i < 120 * ${patience:-1}; i++)); do
 		! grep -s -q 'vm: start' "$run/console" || return 0
 		sleep 1
 	done
@@ -146,9 +147,12 @@ complaints()
 	if ! grep -q 'vm: exit' "$run/console"; then
 		echo "The guest died or hung. The end of its log:"
 		sed -n '/vm: start/,$p' "$run/console" | grep . || tail -n 60 "$run/console"
-	elif grep -q -E -f "$top/tools/vm/guest/complaints" "$run/console"; then
+		return
+	fi
+	awk -f "$top/tools/vm/guest/own.awk" "$run/console" >"$run/own"
+	if grep -q -E -f "$top/tools/vm/guest/complaints" "$run/own"; then
 		echo "The guest's kernel complained:"
-		grep -E -f "$top/tools/vm/guest/complaints" -B 2 -A 40 "$run/console" |
+		grep -E -f "$top/tools/vm/guest/complaints" -B 2 -A 40 "$run/own" |
 			head -n 120
 	fi
 }
