@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Sourced after tools/vm/boot.sh: what guests with a kernel of ours, $series, get
-# and take.
+# and take. $bugs are those that it has to find, see net.sh; each kind of checker
+# may stop at its first, and then locks are not looked at any more.
 
 patience=1
+export bugs=
 case $series in
 um)
+	bugs="locks atomic leak shift array slab stack vmalloc freed"
 	. "$top/tools/uml/boot.sh"
 	;;
 kasan)
+	bugs="locks atomic leak shift array slab stack vmalloc freed"
 	patience=6
 	qemu_arguments=(-m 2048)
 	kernel_parameters+=" kasan_multi_shot kasan.fault=report"
 	;;
 kcsan)
+	bugs="atomic race"
 	patience=6
 	;;
 esac

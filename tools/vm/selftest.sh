@@ -39,6 +39,7 @@ without=
 prepare() { :; }
 finished() { :; }
 . "$top/tools/kernels/boot.sh"
+. "$top/tools/kernels/net.sh"
 [ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
 
 # died TESTS-FILE: blame the program that was running, keep those after it. Where
@@ -74,6 +75,7 @@ for part in modules programs selftests; do
 done
 list_tests >"$run/tests" || { echo "ok - $label: no $tests # SKIP"; exit; }
 
+[ -n "$tests" ] || [ -z "$bugs" ] || cast_net
 prepare
 end=$((SECONDS + limit))
 while [ -s "$run/tests" ]; do
