@@ -291,7 +291,7 @@ TEST_F(vfio_config, reopened)
 	unsigned int i;
 
 	mdev_close(&self->mdev);
-	ASSERT_EQ(0, capi_vfio_open(self->vfio, self->mdev.uuid));
+	ASSERT_EQ(0, vfio_open(self->vfio, self->mdev.uuid));
 	ASSERT_EQ(0, capi_vfio_read(self->vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0,
 				    first, sizeof(first)));
 	EXPECT_EQ(0, get(self->vfio, PCI_COMMAND, 2));
@@ -299,7 +299,7 @@ TEST_F(vfio_config, reopened)
 		put(self->vfio, i, 1, 0x5f);
 
 	mdev_close(&self->mdev);
-	ASSERT_EQ(0, capi_vfio_open(self->vfio, self->mdev.uuid));
+	ASSERT_EQ(0, vfio_open(self->vfio, self->mdev.uuid));
 	ASSERT_EQ(0, capi_vfio_read(self->vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0,
 				    second, sizeof(second)));
 	EXPECT_EQ(0, memcmp(first, second, sizeof(first)));

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "vfio_cdev.h"
 #include "vfio_mdev.h"
 
 #define BUS		"/sys/class/mdev_bus"
@@ -187,9 +188,17 @@ int mdev_remove(struct mdev *mdev)
 
 /* Opening */
 
+int vfio_open(struct capi_vfio *vfio, const char *uuid)
+{
+	const char *how = getenv("CAPI_VFIO");
+
+	return how && !strcmp(how, "cdev") ? vfio_cdev_open(vfio, uuid) :
+					     capi_vfio_open(vfio, uuid);
+}
+
 int mdev_open(struct mdev *mdev)
 {
-	int ret = capi_vfio_open(&mdev->vfio, mdev->uuid);
+	int ret = vfio_open(&mdev->vfio, mdev->uuid);
 
 	if (ret)
 		return ret;

@@ -48,6 +48,9 @@ int mdev_create_on(struct mdev *mdev, const char *card);
 int mdev_create_kind(struct mdev *mdev, const char *kind);
 int mdev_remove(struct mdev *mdev);
 
+/* By group and container, unless the environment says CAPI_VFIO=cdev */
+int vfio_open(struct capi_vfio *vfio, const char *uuid);
+
 /* Opens and enables it; mdev_start() also starts the context. */
 int mdev_open(struct mdev *mdev);
 int mdev_start(struct mdev *mdev);

@@ -155,7 +155,7 @@ static int open_device(struct capi_vfio *dev, const char *uuid)
 	return fail(dev, -errno, "cannot open mdev %s: %s", uuid, strerror(errno));
 }
 
-static int find_regions(struct capi_vfio *dev)
+int capi_vfio_find_regions(struct capi_vfio *dev)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	unsigned int i;
@@ -205,7 +205,7 @@ int capi_vfio_open(struct capi_vfio *dev, const char *uuid)
 	if (!ret)
 		ret = open_device(dev, uuid);
 	if (!ret)
-		ret = find_regions(dev);
+		ret = capi_vfio_find_regions(dev);
 	if (ret)
 		capi_vfio_close(dev);
 	return ret;

@@ -46,6 +46,9 @@ struct capi_vfio {
 int capi_vfio_open(struct capi_vfio *dev, const char *uuid);
 void capi_vfio_close(struct capi_vfio *dev);
 
+/* Fills in the regions: a part of opening, for who opens @device another way. */
+int capi_vfio_find_regions(struct capi_vfio *dev);
+
 /* Lets BARs answer and MSI-X messages leave; fails if it is no CAPI device. */
 int capi_vfio_enable(struct capi_vfio *dev);
 

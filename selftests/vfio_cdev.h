@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The other way to a VFIO device: its own node, and memory by iommufd, in place of
+ * group and container.
+ */
+#ifndef _VFIO_CDEV_H
+#define _VFIO_CDEV_H
+
+#include "capi_vfio.h"
+
+/*
+ * As capi_vfio_open() does. The file of iommufd takes the container's place: it
+ * knows that one's ioctls, and means by them what it has attached the device to.
+ */
+int vfio_cdev_open(struct capi_vfio *dev, const char *uuid);
+
+#endif /* _VFIO_CDEV_H */
