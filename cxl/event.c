@@ -440,10 +440,12 @@ static void drop_announced(struct cxl_context *ctx)
 static void throw_away(struct cxl_context *ctx)
 {
 	struct capi_events *events = &ctx->events;
+	struct cxl_afu_driver_ops *ops;
 	struct capi_event held;
 
 	spin_lock_irq(&events->lock);
 	held = events->held;
+	ops = events->ops;
 	drop_announced(ctx);
 	count(ctx, CAPI_EVENTS_CANCELLED, events->fault + events->error +
 	      bitmap_weight(events->irqs, CAPI_MAX_IRQS + 1));
@@ -454,8 +456,8 @@ static void throw_away(struct cxl_context *ctx)
 
 	if (held.token)
 		capi_event_settle(ctx, &held, -ECANCELED);
-	if (events->ops && events->ops->flush)
-		events->ops->flush(ctx);
+	if (ops && ops->flush)
+		ops->flush(ctx);
 
 	/* What a callback announced meanwhile is forgotten as well. */
 	spin_lock_irq(&events->lock);
