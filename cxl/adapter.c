@@ -271,7 +271,7 @@ static void sever_contexts(struct cxl_adapter *adapter, bool all)
 		found = NULL;
 		mutex_lock(&adapter->mutex);
 		list_for_each_entry(ctx, &adapter->contexts, node) {
-			if (all || ctx->has_file) {
+			if (all || READ_ONCE(ctx->has_file)) {
 				found = ctx;
 				capi_context_get(ctx);
 				break;
@@ -306,7 +306,7 @@ void capi_adapter_gone(struct cxl_adapter *adapter)
 	mutex_lock(&adapter->mutex);
 	was_gone = adapter->gone;
 	if (!was_gone) {
-		adapter->gone = true;
+		WRITE_ONCE(adapter->gone, true);
 		list_for_each_entry(ctx, &adapter->contexts, node)
 			capi_context_revoke(ctx);
 	}

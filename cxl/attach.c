@@ -15,7 +15,7 @@ void capi_context_set_state(struct cxl_context *ctx,
 {
 	lockdep_assert_held(&ctx->mutex);
 	spin_lock_irq(&ctx->events.lock);
-	ctx->state = state;
+	WRITE_ONCE(ctx->state, state);
 	spin_unlock_irq(&ctx->events.lock);
 	if (state == CAPI_CONTEXT_CLOSED)
 		capi_events_wake(ctx);

@@ -222,7 +222,7 @@ void capi_context_sever(struct cxl_context *ctx)
 
 	mutex_lock(&ctx->mutex);
 	ctx->severed = true;
-	ctx->gone = true;
+	WRITE_ONCE(ctx->gone, true);
 	close_context(ctx);
 	capi_irqs_release(ctx);
 	mutex_unlock(&ctx->mutex);
@@ -357,7 +357,7 @@ EXPORT_SYMBOL_GPL(capi_context_close);
 void capi_context_revoke(struct cxl_context *ctx)
 {
 	mutex_lock(&ctx->mutex);
-	ctx->gone = true;
+	WRITE_ONCE(ctx->gone, true);
 	capi_context_stop_locked(ctx);
 	capi_afu_driver_detach(ctx);
 	trace_capi_context_revoke(ctx, 0);
@@ -373,7 +373,7 @@ void capi_context_set_link(struct cxl_context *ctx, bool up)
 	/* No page fault goes on that saw the link as it was. */
 	down_write(&ctx->psa.sem);
 	spin_lock_irq(&ctx->events.lock);
-	ctx->link_up = up;
+	WRITE_ONCE(ctx->link_up, up);
 	spin_unlock_irq(&ctx->events.lock);
 	up_write(&ctx->psa.sem);
 

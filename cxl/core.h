@@ -51,7 +51,8 @@
  * @perst_same: whoever wrote the image says that it is still the same
  * @recovery: held while the link changes or the adapter is reset; AFU drivers'
  *	error handlers run under it
- * @mutex: covers the next three fields, and the modes of its AFUs
+ * @mutex: covers the next three fields, and the modes of its AFUs; some look at
+ *	@gone and @link_up without it
  * @contexts: all contexts of all its AFUs
  * @gone: is being removed: no context is created or opened any more
  * @link_up: its link works
@@ -239,7 +240,8 @@ struct capi_psa {
  * @backend_priv: the backend's
  * @node: in the adapter's list, under adapter->mutex
  * @debugfs: its directory
- * @mutex: covers the next fields, up to @driver
+ * @mutex: covers the next fields, up to @driver; some look at @state, @gone,
+ *	@master, @has_file and @irqs without it
  * @state: written under events.lock as well, so that either suffices to read
  * @open: between capi_context_open() and capi_context_close()
  * @gone: its adapter is
@@ -253,7 +255,8 @@ struct capi_psa {
  *	the kernel's or those of @user
  * @driver: the AFU driver attached
  * @driver_node: in @driver's list, under the lock of all AFU drivers
- * @link_up: written under psa.sem and events.lock
+ * @link_up: written under psa.sem and events.lock, so that either suffices to
+ *	read; some do without
  * @reader: what @has_file's file reads through
  * @virqs: Linux interrupts by AFU interrupt; see irq.c
  * @watch: what capi_dma_peek() looks at; the context's own thread's

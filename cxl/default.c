@@ -53,7 +53,7 @@ static bool drop_default(struct cxl_afu *afu)
 		dev_warn(&afu->dev, "context %d: its driver did not stop it\n",
 			 ctx->pe);
 	/* A file that stands for it gives it back when it is closed. */
-	if (!ctx->has_file)
+	if (!READ_ONCE(ctx->has_file))
 		cxl_release_context(ctx);
 	return true;
 }

@@ -23,7 +23,7 @@ static int bind_file(struct cxl_context *ctx)
 		return -ENOMEM;
 	mutex_lock(&ctx->mutex);
 	ctx->reader = reader;
-	ctx->has_file = true;
+	WRITE_ONCE(ctx->has_file, true);
 	mutex_unlock(&ctx->mutex);
 	return 0;
 }
@@ -193,7 +193,7 @@ static long ioctl_get_afu_id(struct cxl_context *ctx,
 		.afu_mode = READ_ONCE(afu->mode),
 	};
 
-	if (id.afu_mode == CXL_MODE_DIRECTED && !ctx->master)
+	if (id.afu_mode == CXL_MODE_DIRECTED && !capi_context_master(ctx))
 		id.flags = CXL_AFUID_FLAG_SLAVE;
 	return copy_to_user(arg, &id, sizeof(id)) ? -EFAULT : 0;
 }
@@ -380,7 +380,7 @@ struct file *cxl_get_fd(struct cxl_context *ctx, struct file_operations *fops,
 	}
 	rc = PTR_ERR(file);
 	unbind_file(ctx);
-	ctx->has_file = false;
+	WRITE_ONCE(ctx->has_file, false);
 err_fd:
 	put_unused_fd(*fd);
 	return ERR_PTR(rc);

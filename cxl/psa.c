@@ -382,7 +382,8 @@ EXPORT_SYMBOL_GPL(capi_psa_mmap);
 int capi_psa_mmap_file(struct cxl_context *ctx, struct vm_area_struct *vma)
 {
 	const struct capi_afu_desc *desc = &ctx->afu->desc;
-	bool area = ctx->master && READ_ONCE(ctx->afu->mode) == CXL_MODE_DIRECTED;
+	bool area = capi_context_master(ctx) &&
+		    READ_ONCE(ctx->afu->mode) == CXL_MODE_DIRECTED;
 	u64 limit = area ? desc->area_size : desc->map_size ? desc->psa_size : 0;
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 size = vma->vm_end - vma->vm_start;

@@ -151,7 +151,7 @@ static int lock_starts(struct cxl_adapter *adapter, bool force)
 	if (adapter->started && !force)
 		rc = -EBUSY;
 	/* An image that is loaded anew may be another. */
-	else if (adapter->perst_same)
+	else if (READ_ONCE(adapter->perst_same))
 		rc = -EINVAL;
 	else
 		adapter->locked = true;
