@@ -49,6 +49,9 @@ selftest: ## run the TESTS on stock KERNELS
 selftest-um: ## run the TESTS in User Mode Linux, with KASAN and lockdep: the quick loop
 	@tools/vm/check.sh um
 
+check-debug: ## the TESTS on kernels that look for bugs: KASAN, lockdep, kmemleak; KCSAN
+	@KERNELS="kasan um kcsan" tools/vm/check.sh selftest
+
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
 
@@ -69,4 +72,4 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: modules tools install run shell vm-cmd lint kunit selftest selftest-um \
-	model check-vm check clean help
+	check-debug model check-vm check clean help
