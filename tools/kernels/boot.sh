@@ -9,6 +9,7 @@ export bugs=
 case $series in
 um)
 	bugs="locks atomic leak shift array slab stack vmalloc freed"
+	patience=3
 	. "$top/tools/uml/boot.sh"
 	;;
 kasan)
@@ -23,7 +24,7 @@ kcsan)
 	;;
 esac
 
-# What an emulated CPU is late with is nobody's fault.
+# What a slow CPU is late with is nobody's fault.
 if [ $patience -gt 1 ]; then
 	limit=${TIMEOUT:-$((600 * patience))}
 	kernel_parameters+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"

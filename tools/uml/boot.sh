@@ -4,8 +4,6 @@
 # machine. The kernel's log goes to its standard error, and the job's input and
 # output are on a serial port, as with QEMU.
 
-# KASAN and lockdep take their time, and no processor may be idle.
-limit=${TIMEOUT:-1500}
 # Room for what KASAN keeps. A bug of which there is a second one shows both.
 memory=${UML_MEMORY:-512M}
 kernel_parameters="con=null ssl0=null,fd:2 console=ttyS0 ssl1=fd:0,fd:3 printk.devkmsg=on"
