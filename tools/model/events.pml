@@ -19,9 +19,9 @@
  *	events.wait and its lock	asleep[] and ready[]: who is queued; a step
  *	lock of the echo driver		driver.lock
  *
- * Faults of user memory and signals come whenever they like, FAULTS and SIGNALS
- * times. All else comes to an end by itself, so that a run without end is a
- * livelock.
+ * Faults of user memory, signals and events that the AFU driver does not give come
+ * whenever they like, FAULTS, SIGNALS and NULLS times. All else comes to an end by
+ * itself, so that a run without end is a livelock.
  */
 
 /* Who reads: a read() that blocks; poll() and read() with O_NONBLOCK; the same
@@ -47,10 +47,15 @@
 #define RESET		4	/* reset, then started again */
 #define END		5	/* reader 0 is ended */
 #define LINK		6	/* the link goes down */
-#define WINDOW		7	/* a guest has the event window for a while */
+#define REVOKE		7	/* stopped, closed, then reader 0 is ended */
 
 #ifndef OTHER
 #define OTHER	NOTHING
+#endif
+
+/* A guest has the event window for a while, as it likes */
+#ifndef WINDOW
+#define WINDOW	0
 #endif
 
 /* Events posted by each poster */
@@ -83,6 +88,11 @@
 #define SIGNALS	0
 #endif
 
+/* Times that fetch_event() may return NULL */
+#ifndef NULLS
+#define NULLS	0
+#endif
+
 #define NR_READERS	(READER1 == ABSENT -> 1 : 2)
 #define NR_POSTERS	2
 
@@ -90,7 +100,9 @@
 #define OTHER_TURN	2
 #define NOBODY		255
 
-mtype:errno = { SIZE, EAGAIN, EIO, EBUSY, EFAULT, ECANCELED, ERESTARTSYS };
+mtype:errno = {
+	SIZE, EAGAIN, EIO, EBUSY, EFAULT, EINVAL, EPERM, ECANCELED, ERESTARTSYS
+};
 
 mtype:what_state = {
 	READER_LINK_DOWN, READER_SHUT_OUT, READER_PENDING, READER_CLOSED,
@@ -104,6 +116,7 @@ mtype:context_state = { STARTED, CLOSED };
 typedef capi_event {
 	byte token;		/* 0 for none */
 	bool ops;		/* a driver event: there are ops that fetched it */
+	bool driver;		/* what these gave, or NULL */
 	mtype:event_type type
 };
 
@@ -153,11 +166,13 @@ short fault_balance;		/* raised, less those read, overrun, cancelled */
 byte posters_gone;
 byte readers_gone;
 bool other_gone;
+bool guest_gone;
 bool over;			/* the context is closed for good */
 
 /* What comes from outside, bounded */
 byte faults = FAULTS;
 byte signals = SIGNALS;
+byte nulls = NULLS;
 
 /* Locks */
 
@@ -187,13 +202,16 @@ inline mutex_lock_turn(who)
 #else
 inline wake_turned_away()
 {
-	atomic {
+	if
+	:: events.turned_away ->
+		/* xchg(); with the check behind it */
 		if
-		:: events.turned_away -> events.turned_away = false;
+		:: atomic { events.turned_away -> events.turned_away = false };
 			wake_up_all()
 		:: else
 		fi
-	}
+	:: else
+	fi
 }
 #endif
 
@@ -218,11 +236,19 @@ inline wake_up_all()
 inline capi_events_wake()
 {
 	wake_up_all();
-#if OTHER == WINDOW
+#if WINDOW
 	/* user->event: context_event() of mdev/device.c */
 	msix = true
 #endif
 }
+
+/* Waking, and giving a lock back behind it, are one step where nobody looks at
+ * what is between. */
+#if WINDOW
+#define without_window
+#else
+#define without_window	atomic
+#endif
 
 #define capi_events_pending_locked				\
 	(events.held.token || events.irqs || events.fault ||	\
@@ -233,8 +259,11 @@ inline capi_events_wake()
 
 #if LIMIT
 #define room		(events.queued < LIMIT -> LIMIT - events.queued : 0)
+#define without_limit
 #else
+/* Nobody can tell how much is queued. */
 #define room		255
+#define without_limit	atomic
 #endif
 #define capi_event_room	room
 
@@ -270,7 +299,7 @@ inline cxl_context_events_pending(new_events)
 #ifdef MISTAKE_DEADLOCK
 	spin_unlock(events.lock);
 #endif
-	atomic {
+	without_window {
 #ifndef MISTAKE_WAKE_TOO_EARLY
 		capi_events_wake();
 #endif
@@ -286,9 +315,10 @@ inline capi_raise_afu_irq()
 		if
 		:: events.irqs		/* coalesced */
 		:: else -> events.irqs = true; irq_balance++
-		fi
+		fi;
+		posts--
 	};
-	atomic { capi_events_wake(); posts-- }
+	capi_events_wake()
 }
 
 #define holds(t)	(events.held.token && events.held.type == t)
@@ -300,9 +330,10 @@ inline capi_raise_fault()
 		if
 		:: events.fault || holds(DATA_STORAGE)	/* overrun */
 		:: else -> events.fault = true; fault_balance++
-		fi
+		fi;
+		posts--
 	};
-	atomic { capi_events_wake(); posts-- }
+	capi_events_wake()
 }
 
 /* The AFU driver, cxl/sim/echo_driver.c. The echo AFU's events have numbers that
@@ -343,8 +374,8 @@ inline sim_echo_driver_post(taken, n)
 	fi
 }
 
-/* Runs under events.lock. */
-inline fetch_event()
+/* Runs under events.lock. @given: an event, or NULL */
+inline echo_fetch_event(given)
 {
 	/* spin_lock(driver.lock), and back */
 	!driver.lock;
@@ -352,11 +383,15 @@ inline fetch_event()
 	assert(!fetched);
 	assert(driver.number < driver.posted);
 	fetched = true;
-	got = false
+	got = false;
+	if
+	:: given = true
+	:: nulls -> nulls--
+	fi
 }
 
 /* Runs without spinlocks, under the turn. */
-inline event_delivered(rc_, n)
+inline echo_event_delivered(rc_, n)
 {
 	atomic {
 		!driver.lock ->
@@ -381,7 +416,7 @@ inline event_delivered(rc_, n)
 	fi
 }
 
-inline flush()
+inline echo_flush()
 {
 	atomic {
 		!driver.lock ->
@@ -395,7 +430,24 @@ inline flush()
 
 /* Taking; @e is a struct capi_event of the caller's */
 
-#define forget(e)	e.token = 0; e.ops = false; e.type = 0
+#define forget(e)	e.token = 0; e.ops = false; e.driver = false; e.type = 0
+
+inline copy_held(e)
+{
+	e.token = events.held.token;
+	e.ops = events.held.ops;
+	e.driver = events.held.driver;
+	e.type = events.held.type
+}
+
+/* The code clears the token, and then looks at nothing else. */
+inline clear_held()
+{
+	events.held.token = 0;
+	events.held.ops = false;
+	events.held.driver = false;
+	events.held.type = 0
+}
 
 inline hold(e)
 {
@@ -403,15 +455,19 @@ inline hold(e)
 	e.token = events.last_token;
 	events.held.token = e.token;
 	events.held.ops = e.ops;
+	events.held.driver = e.driver;
 	events.held.type = e.type
 }
 
-inline fetch(e)
+inline fetch(e, rc_)
 {
 	events.driver_pending--;
 	e.ops = true;
-	e.type = AFU_DRIVER;
-	fetch_event()
+	echo_fetch_event(e.driver);
+	if
+	:: e.driver -> e.type = AFU_DRIVER
+	:: else -> rc_ = EINVAL
+	fi
 }
 
 inline take_generic(e, rc_)
@@ -428,10 +484,11 @@ inline take_generic(e, rc_)
 }
 
 /*
- * Caller holds the turn. Returns 0 or EAGAIN. One step, unless fetch_event() has
- * to wait for its lock: then others see events.lock taken.
+ * capi_event_take(), for who holds the turn, is take() and tell_bad(). Taking is
+ * one step, unless fetch_event() has to wait for its lock: then others see
+ * events.lock taken. @rc_: 0, EAGAIN, or EINVAL, which becomes EFAULT.
  */
-inline capi_event_take(e, keep, rc_)
+inline take(e, keep, rc_)
 {
 	atomic {
 		!events.lock ->
@@ -439,12 +496,13 @@ inline capi_event_take(e, keep, rc_)
 		rc_ = 0;
 		if
 		:: events.held.token ->
-			e.token = events.held.token;
-			e.ops = events.held.ops;
-			e.type = events.held.type
+			copy_held(e)
 		:: !events.held.token && events.ops && events.driver_pending ->
-			fetch(e);
-			hold(e)
+			fetch(e, rc_);
+			if
+			:: rc_ == 0 -> hold(e)
+			:: else
+			fi
 		:: else ->
 			take_generic(e, rc_);
 			if
@@ -456,16 +514,25 @@ inline capi_event_take(e, keep, rc_)
 	}
 }
 
-/* Caller holds the turn. */
-inline capi_event_untake(e)
+inline tell_bad(e, rc_, n)
+{
+	if
+	:: rc_ == EINVAL ->
+		tell(e, EINVAL, n);		/* It was not held. */
+		atomic { forget(e); rc_ = EFAULT }
+	:: else
+	fi
+}
+
+/* capi_event_untake(), for who holds the turn: its first step */
+inline unhold(e)
 {
 	if
 	:: e.ops
 	:: else ->
 		atomic {
 			!events.lock ->
-			events.held.token = 0;
-			events.held.type = 0;
+			clear_held();
 			if
 #ifndef MISTAKE_LOST_EVENT
 			:: e.type == AFU_INTERRUPT ->
@@ -481,41 +548,57 @@ inline capi_event_untake(e)
 #endif
 			:: else
 			fi
-		};
-		capi_events_wake()
+		}
+	fi
+}
+
+inline capi_event_untake(e)
+{
+	unhold(e);
+	if
+	:: e.ops
+	:: else -> capi_events_wake()
 	fi
 }
 
 /* Settling */
 
 /*
- * Caller holds the turn. @n: see announce(). Giving room is one step with taking
- * the driver's lock, without which nobody looks at it.
+ * capi_event_settle(), for who holds the turn, is release() and tell(). @n: see
+ * announce().
  */
-inline capi_event_settle(e, rc_, n)
+inline release(e, rc_)
 {
 	/* What the window shows, its guest may have taken. */
 	assert(rc_ != EFAULT || !shown);
 	if
 	:: e.token -> atomic {
 		!events.lock ->
-		events.held.token = 0;
-		events.held.ops = false;
-		events.held.type = 0;
+		clear_held();
 		shown = false
 	   }
 	:: else
-	fi;
+	fi
+}
+
+inline tell(e, rc_, n)
+{
 	if
 	:: e.ops ->
 #ifdef MISTAKE_ROOM_TOO_LATE
-		event_delivered(rc_, n);
+		echo_event_delivered(rc_, n);
 		capi_event_give_room(1)
 #else
-		atomic { capi_event_give_room(1); event_delivered(rc_, n) }
+		without_limit { capi_event_give_room(1); echo_event_delivered(rc_, n) }
 #endif
 	:: else
 	fi
+}
+
+inline capi_event_settle(e, rc_, n)
+{
+	release(e, rc_);
+	tell(e, rc_, n)
 }
 
 /* Caller holds events.lock, and gives it back with the last step. */
@@ -531,9 +614,7 @@ inline throw_away(e, n)
 	atomic {
 		!events.lock ->
 		events.lock = true;
-		e.token = events.held.token;
-		e.ops = events.held.ops;
-		e.type = events.held.type;
+		copy_held(e);
 		irq_balance = irq_balance - events.irqs - holds(AFU_INTERRUPT);
 		fault_balance = fault_balance - events.fault - holds(DATA_STORAGE);
 		events.irqs = false;
@@ -546,7 +627,7 @@ inline throw_away(e, n)
 	:: else
 	fi;
 	if
-	:: events.ops -> flush()
+	:: events.ops -> echo_flush()
 	:: else
 	fi;
 
@@ -724,7 +805,10 @@ inline user_has(e)
 	fi
 }
 
-/* Touches nothing that is shared, hence one step with what follows. */
+/*
+ * Copying touches nothing that is shared, hence it is one step with the first of
+ * capi_event_settle() or capi_event_untake().
+ */
 inline copy_event()
 {
 	if
@@ -740,31 +824,47 @@ inline copy_event()
 		mutex_lock_turn(me);
 		atomic {
 #endif
-		capi_event_settle(e, 0, n);
+		release(e, 0)
+	   };
+		tell(e, 0, n);
 		rc = SIZE
-	   }
-	:: atomic { faults -> faults--; capi_event_untake(e) }
+	:: atomic { faults -> faults--; unhold(e) };
+		if
+		:: e.ops
+		:: else -> capi_events_wake()
+		fi
 	fi
 }
 
 /* The first step of deliver() */
 inline begin_delivery()
 {
+#ifdef MISTAKE_READ_AFTER_END
+	rc = 0
+#else
 	atomic { reader_state(); rc = check_reader; state = 0 }
+#endif
 }
 
 inline deliver()
 {
 	if
-	:: rc == 0 -> capi_event_take(e, false, rc);
+	:: rc == 0 ->
+		take(e, false, rc);
+		tell_bad(e, rc, n);
 		if
+		:: rc == EFAULT
+#ifdef MISTAKE_NO_END
+		:: rc == EAGAIN
+#else
 		:: rc == EAGAIN ->
 			atomic {
 				reader_state();
 				rc = (state == READER_CLOSED -> EIO : EAGAIN);
 				state = 0
 			}
-		:: else -> copy_event()
+#endif
+		:: rc == 0 -> copy_event()
 		fi
 	:: else
 	fi
@@ -772,14 +872,21 @@ inline deliver()
 
 inline fail_held()
 {
-	mutex_lock_turn(me);
-	if
+	with_turn {
+		mutex_lock_turn(me);
+		if
 #ifdef MISTAKE_WINDOW_FAILED
-	:: e.token && events.held.token == e.token ->
+		:: e.token && events.held.token == e.token ->
 #else
-	:: e.token && events.held.token == e.token && !events.window ->
+		:: e.token && events.held.token == e.token && !events.window ->
 #endif
-		capi_event_settle(e, EFAULT, n)
+			bad = true;
+			release(e, EFAULT)
+		:: else
+		fi
+	};
+	if
+	:: bad -> bad = false; tell(e, EFAULT, n)
 	:: else
 	fi;
 	capi_events_end_turn()
@@ -814,9 +921,12 @@ inline capi_event_read()
 
 		deliver();
 		capi_events_end_turn();
+		if
+		:: rc == 0 -> fault_in()
+		:: else
+		fi;
 		atomic {
 			if
-			:: rc == 0 -> fault_in()
 			:: rc == EAGAIN && !nonblock -> rc = 0
 			:: else
 			fi;
@@ -856,6 +966,7 @@ proctype reader(byte me; byte kind)
 	mtype:errno rc;
 	capi_event e;
 	byte n;
+	bool bad;
 	bool nonblock = (kind != BLOCK);
 	bool wait = nonblock;
 
@@ -929,9 +1040,7 @@ inline capi_event_window_enable(enable)
 		atomic {
 			!events.lock ->
 			events.window = enable;
-			e.token = events.held.token;
-			e.ops = events.held.ops;
-			e.type = events.held.type;
+			copy_held(e);
 			shown = shown && enable
 		}
 	};
@@ -949,36 +1058,56 @@ inline capi_event_look()
 {
 	with_turn {
 		mutex_lock_turn(OTHER_TURN);
-		capi_event_take(e, true, rc)
+		if
+		:: !events.window -> rc = EPERM
+		:: events.window && !link_up -> rc = EIO
+		:: else -> take(e, true, rc)
+		fi
 	};
+	tell_bad(e, rc, n);
 	atomic { shown = (rc == 0); events.turn = NOBODY };
 	wake_turned_away()
 }
+
+#ifdef MISTAKE_STALE_TOKEN
+#define current_token	(events.window && e.token)
+#else
+#define current_token	\
+	(events.window && e.token && events.held.token == e.token)
+#endif
 
 inline capi_event_acknowledge()
 {
 	with_turn {
 		mutex_lock_turn(OTHER_TURN);
-		atomic {
-			/* Nobody else may have settled it. */
-			assert(events.window && e.token &&
-			       events.held.token == e.token);
+		if
+		:: current_token -> atomic {
+			assert(shown);
 			assert(!e.ops || (fetched && !got));
 			got = e.ops;
 			user_has(e);
-			capi_event_settle(e, 0, n)
-		}
+			release(e, 0)
+		   }
+		:: else ->
+			/* Only who throws all away may have settled it. */
+			assert(OTHER == REVOKE);
+			atomic { forget(e) }
+		fi
 	};
+	tell(e, 0, n);
 	capi_events_end_turn()
 }
 
-/* What else happens */
+/* A guest, through mdev/window.c. It is told by MSI-X, and leaves when it likes,
+ * whatever is shown. */
 
 bool leave;
 
-/* Without being told, a guest leaves when it likes, whatever is shown. */
-inline guest()
+proctype guest()
 {
+	mtype:errno rc;
+	capi_event e;
+	byte n;
 	bool patient, drain;
 
 	if
@@ -997,6 +1126,7 @@ inline guest()
 				:: capi_event_acknowledge()
 				:: !patient -> drain = false
 				fi
+			:: rc == EFAULT		/* Looks for the next. */
 			:: else -> drain = false
 			fi;
 			atomic { forget(e); rc = 0 }
@@ -1005,8 +1135,11 @@ inline guest()
 	:: !patient || leave -> break
 	od;
 	atomic { forget(e); patient = false };
-	capi_event_window_enable(false)
+	capi_event_window_enable(false);
+	guest_gone = true
 }
+
+/* What else happens */
 
 /* The AFU driver tries again when all it had is delivered, or gives up. */
 inline unset()
@@ -1059,8 +1192,10 @@ proctype other()
 	capi_event_reader_end(0);
 #elif OTHER == LINK
 	capi_context_set_link(false);
-#elif OTHER == WINDOW
-	guest();
+#elif OTHER == REVOKE
+	stop();
+	capi_events_end(e, n);
+	capi_event_reader_end(0);
 #endif
 	other_gone = true
 }
@@ -1084,16 +1219,19 @@ init {
 #endif
 		run poster(POSTS0, GENERIC0);
 		run poster(POSTS1, GENERIC1);
+#if WINDOW
+		run guest();
+#endif
 		run other()
 	};
 
-#if OTHER == WINDOW
+#if WINDOW
 	timeout;
 	assert(all_quiet);
 	if
 	:: events.window ->
-		/* The guest was told of all there was. */
-		assert(!capi_events_pending_locked);
+		/* The guest was told of all there was to look at. */
+		assert(!link_up || !capi_events_pending_locked);
 		leave = true
 	:: else
 	fi;
@@ -1103,6 +1241,7 @@ init {
 	timeout;
 	assert(all_quiet);
 	assert(other_gone);
+	assert(guest_gone == WINDOW);
 	assert(posters_gone >= NR_POSTERS);
 	if
 	:: readers_gone < NR_READERS ->
