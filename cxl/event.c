@@ -13,6 +13,7 @@
 #include "trace.h"
 
 #define MAX_DRIVER_DATA	(CXL_READ_MIN_SIZE - sizeof(struct cxl_event_header))
+#define MAX_FLUSHES	100
 
 static void count(struct cxl_context *ctx, enum capi_event_counter which,
 		  unsigned int n)
@@ -436,17 +437,42 @@ static void drop_announced(struct cxl_context *ctx)
 	capi_event_give_room(ctx, n);
 }
 
+/*
+ * Caller holds events.turn. An AFU that is not stopped by what happens to the
+ * context may announce at any time. What comes before its driver's flush is
+ * forgotten by both; what comes after it is not, so the driver is told again.
+ * One that announces whenever it is told does not keep us for ever.
+ */
+static void flush(struct cxl_context *ctx)
+{
+	struct capi_events *events = &ctx->events;
+	struct cxl_afu_driver_ops *ops;
+	unsigned int tries;
+
+	for (tries = 0; tries < MAX_FLUSHES; tries++) {
+		spin_lock_irq(&events->lock);
+		ops = events->ops;
+		drop_announced(ctx);
+		spin_unlock_irq(&events->lock);
+		if (!ops || !ops->flush)
+			return;
+		ops->flush(ctx);
+		if (!atomic_read(&events->driver_pending))
+			return;
+	}
+	spin_lock_irq(&events->lock);
+	drop_announced(ctx);
+	spin_unlock_irq(&events->lock);
+}
+
 /* Caller holds events.turn. */
 static void throw_away(struct cxl_context *ctx)
 {
 	struct capi_events *events = &ctx->events;
-	struct cxl_afu_driver_ops *ops;
 	struct capi_event held;
 
 	spin_lock_irq(&events->lock);
 	held = events->held;
-	ops = events->ops;
-	drop_announced(ctx);
 	count(ctx, CAPI_EVENTS_CANCELLED, events->fault + events->error +
 	      bitmap_weight(events->irqs, CAPI_MAX_IRQS + 1));
 	bitmap_zero(events->irqs, CAPI_MAX_IRQS + 1);
@@ -456,13 +482,7 @@ static void throw_away(struct cxl_context *ctx)
 
 	if (held.token)
 		capi_event_settle(ctx, &held, -ECANCELED);
-	if (ops && ops->flush)
-		ops->flush(ctx);
-
-	/* What a callback announced meanwhile is forgotten as well. */
-	spin_lock_irq(&events->lock);
-	drop_announced(ctx);
-	spin_unlock_irq(&events->lock);
+	flush(ctx);
 }
 
 /**
@@ -496,6 +516,7 @@ void capi_events_end(struct cxl_context *ctx)
 	mutex_lock(&events->turn);
 	throw_away(ctx);
 	spin_lock_irq(&events->lock);
+	drop_announced(ctx);
 	events->ops = NULL;
 	spin_unlock_irq(&events->lock);
 	capi_events_end_turn(ctx);

@@ -21,7 +21,9 @@
  * @delivered: how often event_delivered was
  * @rc: what it was told then
  * @flushed: how often flush was called
- * @flush_posts: events that flush announces
+ * @queue: what was announced and not forgotten since
+ * @flush_posts: events that are announced as soon as flush has forgotten others
+ * @flush_times: how often that happens
  * @woken: how often the context's user was told
  * @takes_irqs: the context's user has interrupts signalled
  */
@@ -34,7 +36,9 @@ struct event_test {
 	unsigned int delivered;
 	int rc[MAX_DELIVERED];
 	unsigned int flushed;
+	unsigned int queue;
 	unsigned int flush_posts;
+	unsigned int flush_times;
 	unsigned int woken;
 	bool takes_irqs;
 };
@@ -62,8 +66,12 @@ static void test_flush(struct cxl_context *ctx)
 	struct event_test *t = to_event_test(ctx);
 
 	t->flushed++;
-	if (t->flush_posts)
-		cxl_context_events_pending(ctx, t->flush_posts);
+	t->queue = 0;
+	if (!t->flush_times)
+		return;
+	t->flush_times--;
+	t->queue += t->flush_posts;
+	cxl_context_events_pending(ctx, t->flush_posts);
 }
 
 static struct cxl_afu_driver_ops test_ops = {
@@ -524,19 +532,39 @@ static void cancel(struct kunit *test)
 	capi_raise_afu_irq(&t->ctx, 2);
 	capi_raise_fault(&t->ctx, 1, 1);
 	capi_raise_afu_error(&t->ctx, 1);
-	/* What flush announces is forgotten too. */
-	t->flush_posts = 2;
 	capi_events_cancel(&t->ctx);
 	KUNIT_EXPECT_EQ(test, t->delivered, 1);
 	KUNIT_EXPECT_EQ(test, t->rc[0], -ECANCELED);
 	KUNIT_EXPECT_EQ(test, t->flushed, 1);
 	expect_none(test);
-	expect_counts(test, 9, 0, 0, 0, 0, 9);
+	expect_counts(test, 7, 0, 0, 0, 0, 7);
 
 	capi_events_cancel(&t->ctx);
 	KUNIT_EXPECT_EQ(test, t->delivered, 1);
 	KUNIT_EXPECT_EQ(test, t->flushed, 2);
-	expect_counts(test, 11, 0, 0, 0, 0, 11);
+	expect_counts(test, 7, 0, 0, 0, 0, 7);
+}
+
+/* What comes behind flush is not forgotten by one of the two alone. */
+static void announced_behind_flush(struct kunit *test)
+{
+	struct event_test *t = test->priv;
+
+	t->flush_posts = 2;
+	t->flush_times = 3;
+	capi_events_cancel(&t->ctx);
+	KUNIT_EXPECT_EQ(test, t->queue,
+			atomic_read(&t->ctx.events.driver_pending));
+	KUNIT_EXPECT_EQ(test, t->flush_times, 0);
+	expect_none(test);
+	expect_counts(test, 6, 0, 0, 0, 0, 6);
+
+	/* A driver that does not stop has itself to blame. */
+	t->flush_times = UINT_MAX;
+	capi_events_end(&t->ctx);
+	KUNIT_EXPECT_NULL(test, t->ctx.events.ops);
+	expect_none(test);
+	expect_sum(test);
 }
 
 static void end(struct kunit *test)
@@ -648,6 +676,7 @@ static struct kunit_case event_cases[] = {
 	KUNIT_CASE(limits),
 	KUNIT_CASE(saturation),
 	KUNIT_CASE(cancel),
+	KUNIT_CASE(announced_behind_flush),
 	KUNIT_CASE(end),
 	KUNIT_CASE(incomplete_ops),
 	KUNIT_CASE(any_order),

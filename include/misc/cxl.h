@@ -104,7 +104,8 @@ ssize_t cxl_fd_read(struct file *file, char __user *buf, size_t count,
  *	an event again is the driver's business: it announces it again.
  *	Required.
  * @flush: the context's events were thrown away; forget what was announced
- *	and not fetched. May sleep. Optional.
+ *	and not fetched. Called again if more was announced meanwhile, so it
+ *	should not announce anything itself. May sleep. Optional.
  *
  * Driver events are read before all others. Callbacks must not call
  * cxl_set_driver_ops() or cxl_unset_driver_ops().
