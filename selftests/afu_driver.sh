@@ -12,7 +12,7 @@ if ! modinfo capi_test >/dev/null 2>&1; then
 	ktap_skip_all "the module capi_test is not installed"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 6
+ktap_set_plan 7
 
 capi_load
 # shellcheck disable=SC2119
@@ -23,6 +23,10 @@ dmesg | sed -n "/$mark/,\$s/.*capi_test: /# /p"
 # shellcheck disable=SC2119
 expect "its context is given back" "$before" "$(free_instances)"
 check "nobody's ops hold a module" rmmod capi_test
+check "none is lost while ops come and go and contexts are reset" \
+	modprobe capi_race events="$((20000 * ${RACE:-1}))"
+dmesg | sed -n "/$mark/,\$s/.*capi_race: /# /p"
+rmmod capi_race
 
 modprobe capi_test drive=1
 # shellcheck disable=SC2119
