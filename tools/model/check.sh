@@ -37,6 +37,7 @@ searches()
 	detach: the AFU driver is detached at work: -DOTHER=DETACH -DFAULTS=0 $driver
 	close: close: -DOTHER=CLOSE -DREADER1=EDGE $few
 	reset: reset: -DOTHER=RESET -DGENERIC1=IRQ
+	reset-driver: reset, and an AFU driver that announces on: -DOTHER=RESET -DPOSTS_ON=1 -DFAULTS=0 $driver
 	end: a reader is ended: -DOTHER=END $few
 	link: the link goes down: -DOTHER=LINK $few
 	window: event window, and read(): $alone $few
@@ -60,6 +61,7 @@ mistakes()
 	read: WAKE_TOO_EARLY: lost wake-up: woken, then counted
 	edge: TURNED_AWAY: lost wake-up: turned away, not told
 	read: LOST_EVENT: lost event: copy failed, not pending again
+	reset-driver: FORGOTTEN: lost event: dropped behind flush, the driver not told
 	read: DOUBLED_EVENT: doubled event: settled after the turn
 	window-fault: WINDOW_FAILED: doubled event: failed while the window shows it
 	window-revoke: STALE_TOKEN: told twice: acknowledged what is shown no more
