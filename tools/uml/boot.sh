@@ -10,10 +10,9 @@ kernel_parameters="con=null ssl0=null,fd:2 console=ttyS0 ssl1=fd:0,fd:3 printk.d
 kernel_parameters+=" log_buf_len=4M panic=-1 oops=panic kasan_multi_shot"
 kernel_parameters+=" kasan.fault=report"
 
-# Drivers cannot reach the memory that stands for registers: its accessors know no
-# memory but that of devices of its own. And its own code that flushes the TLB does
-# not take the lock that lockdep misses there, when a watched page is unmapped.
-export without="kernel_api.sh sample_driver.sh memcpy_cost"
+# Its own code that flushes the TLB does not take the lock that lockdep misses
+# there, when a watched page is unmapped.
+export without="memcpy_cost"
 
 # start_guest KERNEL INITRAMFS LIMIT: see tools/vm/boot.sh.
 start_guest()
