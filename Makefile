@@ -52,6 +52,10 @@ selftest-um: ## run the TESTS in User Mode Linux, with KASAN and lockdep: the qu
 check-debug: ## the TESTS on kernels that look for bugs: KASAN, lockdep, kmemleak; KCSAN
 	@KERNELS="kasan um kcsan" tools/vm/check.sh selftest
 
+coverage: ## which lines tests run: kunit and selftest-um, and what a fuzzer did before
+	@tools/vm/check.sh kunit um; status=$$?; \
+		tools/uml/coverage.sh && exit $$status
+
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
 
@@ -72,4 +76,4 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: modules tools install run shell vm-cmd lint kunit selftest selftest-um \
-	check-debug model check-vm check clean help
+	check-debug coverage model check-vm check clean help

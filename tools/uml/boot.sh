@@ -10,9 +10,39 @@ kernel_parameters="con=null ssl0=null,fd:2 console=ttyS0 ssl1=fd:0,fd:3 printk.d
 kernel_parameters+=" log_buf_len=4M panic=-1 oops=panic kasan_multi_shot"
 kernel_parameters+=" kasan.fault=report"
 
+# What the guest has of the host's files
+host=$run/host
+kernel_parameters+=" hostfs=$host"
+
 # Its own code that flushes the TLB does not take the lock that lockdep misses
 # there, when a watched page is unmapped.
 export without="memcpy_cost"
+
+# count_as NAME: from now on, what gcov counts in each boot is kept by that name,
+# for tools/uml/coverage.sh.
+counts=
+count_as()
+{
+	counts=$cache/coverage/$1
+	boots=0
+	rm -rf "$counts"
+}
+
+# Beside each file's counts is what the compiler wrote of it. The sources may
+# change before somebody asks. There is nothing where the guest died.
+keep_counts()
+{
+	local built=$1 folder=$counts/$((boots += 1)) object
+
+	[ -d "$host/$built" ] || return 0
+	mkdir -p "$folder"
+	(cd "$built" && sha1sum cxl/*.c cxl/*/*.c mdev/*.c) >"$folder/sources"
+	(cd "$host/$built" && find . -name '*.gcda') | while read -r object; do
+		mkdir -p "$folder/${object%/*}"
+		mv "$host/$built/$object" "$folder/$object"
+		cp "$built/${object%.gcda}.gcno" "$folder/${object%.gcda}.gcno"
+	done
+}
 
 # start_guest KERNEL INITRAMFS LIMIT: see tools/vm/boot.sh.
 start_guest()
@@ -20,7 +50,8 @@ start_guest()
 	local kernel=$1 initramfs=$2 limit=$3 input=/dev/null
 
 	[ "$limit" -ne 0 ] || input=/dev/stdin
-	rm -f "$run/console" "$run/output"
+	rm -rf "$run/console" "$run/output" "$host"
+	mkdir "$host"
 	mkfifo "$run/job"
 	tee "$run/output" <"$run/job" 7>&- &
 	# shellcheck disable=SC2086
@@ -32,4 +63,5 @@ start_guest()
 	qemu_pid=
 	wait
 	rm "$run/job"
+	[ -z "$counts" ] || keep_counts "$(modules_dir "$kernel")"
 }

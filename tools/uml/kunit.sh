@@ -42,39 +42,8 @@ all_suites()
 	[ "$ran" -eq "$expected" ] || echo "$expected suites, $ran of them ran"
 }
 
-# coverage: per file, which gcov knows by the name that it was built by
-coverage()
-{
-	local counts object
-
-	find "$share" -name '*.gcda' | while read -r counts; do
-		object=${counts#"$share"}
-		cp "${object%.gcda}.gcno" "${counts%.gcda}.gcno" &&
-			(cd "$share" && gcov -n "$counts")
-	done 2>/dev/null | awk -v prefix="$(modules_dir)/" -F "[': %]+" '
-		/^File / {
-			file = ""
-			if (index($2, prefix) == 1)
-				file = substr($2, length(prefix) + 1)
-		}
-		/^Lines executed/ && file ~ /^(cxl|mdev)\/.*\.c$/ && file !~ /_test\.c$/ {
-			print file, $3, $5
-			file = ""
-		}' | sort -u | awk '
-		{
-			printf "# %-26s %5.1f %% of %3d lines\n", $1, $2, $3
-			run += $2 * $3 / 100
-			lines += $3
-		}
-		END {
-			if (!lines) exit 1
-			printf "# %-26s %5.1f %% of %d lines\n", "all", 100 * run / lines, lines
-		}'
-}
-
-share=$run/share
-mkdir "$share"
-parameters="hostfs=$share time-travel"
+parameters=time-travel
+count_as kunit
 
 kernel=$("$top/tools/vm/kernel.sh" um 2>"$run/log") || { not_ok kernel <"$run/log"; exit; }
 lock_builds
@@ -88,4 +57,4 @@ results
 all_suites >"$run/log"
 complaints >>"$run/log"
 grep -q . "$run/log" && not_ok "kernel log" <"$run/log" || echo "ok - kunit: kernel log"
-coverage || echo "no coverage" | not_ok coverage
+"$top/tools/uml/coverage.sh" kunit || echo "not ok - kunit: coverage"

@@ -41,6 +41,7 @@ finished() { :; }
 . "$top/tools/kernels/boot.sh"
 . "$top/tools/kernels/net.sh"
 [ "${2:-}" != vm ] || . "$top/tools/vm/nested.sh"
+[ "$series" != um ] || count_as selftest
 
 # died TESTS-FILE: blame the program that was running, keep those after it. Where
 # it was QEMU that stalled, that program gets one more chance.

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# coverage.sh [NAME...]: print which part of each file was run by what was counted
+# under these names, see tools/uml/boot.sh; under all names if none is given, and
+# then the lines themselves are left in the cache, as HTML.
+
+. "$(dirname "$0")/../vm/lib.sh"
+
+"$top/tools/vm/host.sh" coverage
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$top"
+
+# lines BOOT OUTPUT: what gcov says of the files that have not changed since
+lines()
+{
+	local unchanged
+
+	mapfile -t unchanged < <(sha1sum -c "$1/sources" 2>/dev/null |
+				 sed -n 's/: OK$//p')
+	geninfo -q -o "$tmp/raw" "$1" &&
+		sed 's#^SF:.*/\(\(cxl\|mdev\)/.*\)$#SF:\1#' "$tmp/raw" >"$tmp/named" &&
+		lcov -q -e "$tmp/named" "${unchanged[@]}" -o "$2"
+}
+
+# One file may be in several objects: x.c is, where x_test.c includes it.
+merge()
+{
+	local sources name merged=()
+
+	for sources in "$cache"/coverage/*/*/sources; do
+		[ -e "$sources" ] || continue
+		name=$(basename "$(dirname "${sources%/*}")")
+		[[ $# -eq 0 || " $* " == *" $name "* ]] || continue
+		quietly lines "${sources%/*}" "$tmp/${#merged[@]}"
+		merged+=(-a "$tmp/${#merged[@]}")
+	done
+	[ ${#merged[@]} -ne 0 ] || die "nothing was counted yet"
+	lcov -q "${merged[@]}" -o "$tmp/merged"
+}
+
+# Of each file, what was run of how much. No kernel here is built of the others.
+table()
+{
+	{ cat "$tmp/merged"; git ls-files 'cxl/*.c' 'mdev/*.c'; } | awk '
+		/^SF:/ { file = substr($0, 4) }
+		/^LF:/ { lines[file] = substr($0, 4) }
+		/^LH:/ { run[file] = substr($0, 4) }
+		/\.c$/ && !/:/ && !/_test\.c$/ { files[n++] = $0 }
+
+		function row(name, run, lines)
+		{
+			printf "# %-26s %5d of %5d lines  %5.1f %%\n",
+				name, run, lines, int(1000 * run / lines) / 10
+		}
+
+		END {
+			for (i = 0; i < n; i++) {
+				file = files[i]
+				if (!lines[file]) {
+					printf "# %-26s is not built there\n", file
+					continue
+				}
+				row(file, run[file], lines[file])
+				all_run += run[file]
+				all += lines[file]
+			}
+			if (!all)
+				exit 1
+			row("all", all_run, all)
+		}'
+}
+
+merge "$@"
+table
+if [ $# -eq 0 ]; then
+	html=$cache/coverage/html
+	quietly genhtml -q -p "$top" --legend -o "$html" "$tmp/merged"
+	echo "# line by line: $html/index.html"
+fi
