@@ -385,9 +385,37 @@ test_area()
 		"$(od -v -An -tx1 $buffer | tr -s ' ' '\n' | grep . | sort -u)"
 	link=$(echo /sys/kernel/debug/capi_sim/*/link)
 	echo 0 >"$link"
+	expect "the link is down" 0 "$(cat "$link")"
 	expect "it is all ones while the link is down" ff \
 		"$(od -v -An -tx1 $buffer | tr -s ' ' '\n' | grep . | sort -u)"
 	echo 1 >"$link"
+}
+
+# refused PARAMETER: why the software adapters cannot be so, and what the log says
+# of it. There are programs for loading modules that try everything twice.
+refused()
+{
+	log_mark
+	error=$(modprobe capi_sim "$1" 2>&1) || echo "${error##*: }:" \
+		"$(dmesg | sed -n "/$mark/,\$s/.*capi_sim: \(.*cannot be\):.*/\1/p" | uniq)"
+}
+
+test_parameters()
+{
+	capi_unload
+	for afus in "" echo echo:0 echo:999 other:8 "echo:8," \
+		    echo:1,echo:1,echo:1,echo:1,echo:1,echo:1,echo:1,echo:1,echo:1; do
+		expect "a card with '$afus' cannot be" \
+			"Invalid argument: adapters=1 afus=$afus cannot be" \
+			"$(refused "afus=$afus")"
+	done
+	for adapters in 0 17; do
+		expect "$adapters cards cannot be" \
+			"Invalid argument: adapters=$adapters afus=echo:8,memcpy:511 cannot be" \
+			"$(refused "adapters=$adapters")"
+	done
+	check "and nothing is left of it" capi_load adapters=16 afus=echo:1
+	expect "16 can be" 16 "$(find /sys/class/cxl/ -name 'card*' | wc -l)"
 }
 
 ktap_print_header
@@ -395,7 +423,7 @@ if ! command -v capi-events >/dev/null || ! capi_load afus=echo:8; then
 	ktap_skip_all "capi-events is not in PATH, or the modules cannot be loaded"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 155
+ktap_set_plan 167
 
 link=$(echo /sys/kernel/debug/capi_sim/*/link)
 id=$(uuid)
@@ -416,4 +444,5 @@ test_modes_at_once
 capi_load afus=memcpy:4
 test_area
 check "nothing of this gives a warning" log_clean
+test_parameters
 ktap_finished
