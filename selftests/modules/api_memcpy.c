@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/vmalloc.h>
 
 #include <misc/capi.h>
 #include <uapi/misc/capi_memcpy.h>
@@ -14,6 +15,10 @@
 
 #define UNITS	1
 #define DONE	CAPI_MEMCPY_STATUS_COMPLETE
+#define NO_MEMORY CAPI_MEMCPY_STATUS_TRANSLATION
+/* Where processes have their memory */
+#define USER	PAGE_SIZE
+#define BYTES	64
 /* When an AFU that works has seen what is new, and more, in ms */
 #define LATENCY	100
 
@@ -95,6 +100,68 @@ static void test_reset(struct worker *worker)
 	CHECK(!start(worker));
 	CHECK(copies(worker));
 	CHECK(!cxl_stop_context(worker->ctx));
+}
+
+/* What becomes of an element that has the queue for itself */
+static u8 run(struct worker *worker, struct capi_memcpy_element what)
+{
+	struct capi_memcpy_element *element = worker->queue;
+	u8 cmd = CAPI_MEMCPY_VALID | what.cmd, status;
+
+	CHECK(!start(worker));
+	what.cmd = 0;
+	*element = what;
+	smp_store_release(&element->cmd, cmd);
+	status = happens(&element->status) ? element->status : 0;
+	CHECK(!cxl_stop_context(worker->ctx));
+	return status;
+}
+
+static u8 copy(struct worker *worker, unsigned long src, unsigned long dst)
+{
+	return run(worker, (struct capi_memcpy_element) {
+		.cmd = CAPI_MEMCPY_COPY,
+		.length = cpu_to_be16(BYTES),
+		.src = cpu_to_be64(src),
+		.dst = cpu_to_be64(dst),
+	});
+}
+
+static u8 swap_if_equal(struct worker *worker, unsigned long dst, u64 old,
+			u64 new)
+{
+	return run(worker, (struct capi_memcpy_element) {
+		.cmd = CAPI_MEMCPY_SWAP,
+		.extra = CAPI_MEMCPY_SWAP_EQUAL,
+		.op1 = (__force __be64)old,
+		.src = (__force __be64)new,
+		.dst = cpu_to_be64(dst),
+	});
+}
+
+/* All of the kernel's own memory, whole pages or not; nobody else's. */
+static void test_memory(struct worker *worker)
+{
+	u8 *pages = vzalloc(2 * PAGE_SIZE);
+	u8 *middle = pages + PAGE_SIZE - BYTES / 2;
+	u64 *word = (u64 *)pages;
+
+	CHECK(pages);
+	if (!pages)
+		return;
+	memset(middle, 0x5a, BYTES);
+	CHECK(copy(worker, (unsigned long)middle,
+		   (unsigned long)(pages + PAGE_SIZE + BYTES)) == DONE);
+	CHECK(!memcmp(middle, pages + PAGE_SIZE + BYTES, BYTES));
+
+	*word = 1;
+	CHECK(swap_if_equal(worker, (unsigned long)word, 1, 2) == DONE && *word == 2);
+	CHECK(swap_if_equal(worker, (unsigned long)word, 1, 3) == DONE && *word == 2);
+
+	CHECK(copy(worker, USER, (unsigned long)pages) == NO_MEMORY);
+	CHECK(copy(worker, (unsigned long)pages, USER) == NO_MEMORY);
+	CHECK(swap_if_equal(worker, USER, 0, 1) == NO_MEMORY);
+	vfree(pages);
 }
 
 static u64 get(void __iomem *area, u64 off)
@@ -191,6 +258,7 @@ void api_test_memcpy(struct pci_dev *pdev)
 	CHECK(ok);
 	if (ok) {
 		test_reset(&worker);
+		test_memory(&worker);
 		test_master(&worker, &master);
 	}
 	worker_release(&master);
