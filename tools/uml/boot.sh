@@ -14,8 +14,7 @@ kernel_parameters+=" kasan.fault=report"
 host=$run/host
 kernel_parameters+=" hostfs=$host"
 
-# Its own code that flushes the TLB does not take the lock that lockdep misses
-# there, when a watched page is unmapped.
+# What this measures is no figure with KASAN and lockdep.
 export without="memcpy_cost"
 
 # count_as NAME: from now on, what gcov counts in each boot is kept by that name,
