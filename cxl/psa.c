@@ -276,12 +276,14 @@ static vm_fault_t mapping_fault(struct vm_fault *vmf)
 {
 	struct capi_mapping *mapping = vmf->vma->vm_file->private_data;
 	struct cxl_context *ctx = mapping->ctx;
-	vm_fault_t ret = VM_FAULT_SIGBUS;
 	unsigned long pfn;
+	vm_fault_t ret;
+	int rc;
 
 	down_read(&ctx->psa.sem);
-	if (!mapping_pfn(mapping, vmf->pgoff, &pfn))
-		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	rc = mapping_pfn(mapping, vmf->pgoff, &pfn);
+	ret = rc ? vmf_error(rc) :
+		   vmf_insert_pfn(vmf->vma, vmf->address, pfn);
 	up_read(&ctx->psa.sem);
 	return ret;
 }

@@ -71,8 +71,9 @@ static int sim_area_pfn(struct cxl_context *ctx, unsigned long page,
 	struct sim_afu *afu = capi_afu_priv(capi_context_afu(ctx));
 	struct page *memory = sim_area_page(afu, page);
 
+	/* The core asks for none beyond the area. */
 	if (!memory)
-		return -EINVAL;
+		return -ENOMEM;
 	*pfn = page_to_pfn(memory);
 	/* From here on they cannot wait for faults. */
 	sim_workers_kick(afu);

@@ -85,8 +85,8 @@ struct capi_adapter_desc {
  *	problem state area. @off is aligned to @width and lies within the area.
  * @mmio_write: store there
  * @psa_pfn: the page frame behind page @page of the problem state area, for
- *	mapping it; -EINVAL where it may not be mapped. Optional: without it
- *	nothing can be mapped.
+ *	mapping it; -EINVAL where it may not be mapped, -ENOMEM for who may try
+ *	again. Optional: without it nothing can be mapped.
  * @area_pfn: the same for page @page of the whole area of the context's AFU,
  *	which master contexts map. Optional.
  * @afu_reset: reset the AFU: it forgets what it works for, and does nothing for
