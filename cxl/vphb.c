@@ -156,6 +156,22 @@ int capi_vphb_next_domain(void)
 }
 EXPORT_SYMBOL_GPL(capi_vphb_next_domain);
 
+/*
+ * Where pci_register_host_bridge() of some kernels, 6.12 among them, cannot
+ * register the bus, it puts the bridge once too often.
+ */
+static int scan_bridge(struct pci_host_bridge *bridge)
+{
+	int rc;
+
+	get_device(&bridge->dev);
+	rc = pci_scan_root_bus_bridge(bridge);
+	if (rc && kref_read(&bridge->dev.kobj.kref) > 1)
+		pci_free_host_bridge(bridge);
+	put_device(&bridge->dev);
+	return rc;
+}
+
 static struct capi_vphb *scan(struct capi_function *functions, unsigned int nr)
 {
 	static struct resource busn = {
@@ -176,15 +192,19 @@ static struct capi_vphb *scan(struct capi_function *functions, unsigned int nr)
 	vphb->functions = functions;
 	vphb->nr = nr;
 
-	rc = pci_scan_root_bus_bridge(vphb->bridge);
-	if (rc) {
-		pci_free_host_bridge(vphb->bridge);
+	rc = scan_bridge(vphb->bridge);
+	if (rc)
 		return ERR_PTR(rc);
-	}
 	for (i = 0; i < nr; i++)
 		vphb->pdevs[i] = pci_get_slot(vphb->bridge->bus,
 					      PCI_DEVFN(i, 0));
 	return vphb;
+}
+
+/* PCI's bus has those as well that it failed to add. */
+static bool function_ok(struct pci_dev *pdev)
+{
+	return pdev && device_is_registered(&pdev->dev);
 }
 
 /**
@@ -213,7 +233,7 @@ struct capi_vphb *capi_vphb_create(struct capi_function *functions,
 		return vphb;
 
 	for (i = 0; i < nr; i++) {
-		if (!vphb->pdevs[i]) {
+		if (!function_ok(vphb->pdevs[i])) {
 			capi_vphb_destroy(vphb);
 			return ERR_PTR(-ENOMEM);
 		}
