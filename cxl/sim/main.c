@@ -101,10 +101,12 @@ static int __init capi_sim_init(void)
 	int n, rc;
 
 	n = parse_afus(list);
+	if (n == -ENOMEM)
+		return n;
 	if (n < 0 || !adapters || adapters > SIM_MAX_ADAPTERS) {
 		pr_err("capi_sim: adapters=%u afus=%s cannot be: 1 to %d adapters, AFUs as in echo:8,memcpy:511\n",
 		       adapters, afus, SIM_MAX_ADAPTERS);
-		return n < 0 ? n : -EINVAL;
+		return -EINVAL;
 	}
 
 	rc = sim_echo_driver_init();
