@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lets allocations and copies of user memory fail inside a system call, one after
+ * the other, and looks at what becomes of it. The kernel has to have
+ * CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and CONFIG_FAULT_INJECTION_USERCOPY.
+ *
+ * What returns int returns 0 or a count, or a negative errno.
+ */
+#ifndef _FAIL_H
+#define _FAIL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* It says so in FAIL_SITES where the kernel knew at least one place for certain. */
+#define FAIL_KNOWN	"known"
+/* The programs that ran, and where they failed something: "module function+..." */
+#define FAIL_SITES	"/tmp/fail_nth.sites"
+/* How long the tests of one entry may take, in seconds */
+#define FAIL_PATIENCE	100
+/* So often is often enough. */
+#define FAIL_STREAK	3
+/* An entry ends by itself long before, or something is retried for ever. */
+#define FAIL_MAX	5000
+
+/**
+ * struct fail - an entry to the kernel that is made to fail
+ * @nth: fail-nth of the thread whose allocations fail
+ * @log: the kernel's log, read up to now
+ * @n: which allocation or copy is failed
+ * @injected: one was, in this call
+ * @calls: how many calls had one fail
+ * @tolerated: how many of these succeeded even so
+ * @site: the place in our modules where the last one was, "" if in none
+ * @sure: that place is known, and not guessed
+ * @last: the place before that
+ * @streak: how often it was the same
+ * @first: where to begin, unless it is 1
+ * @coarse: where one place has made the kernel allocate often enough, only every
+ *	so many more; 0 for each
+ * @complaint: what the kernel said that it should not have
+ */
+struct fail {
+	int nth;
+	int log;
+	unsigned int n;
+	bool injected;
+	unsigned int calls;
+	unsigned int tolerated;
+	char site[160];
+	unsigned int sure;
+	char last[160];
+	unsigned int streak;
+	unsigned int first;
+	unsigned int coarse;
+	char complaint[200];
+};
+
+/* -EOPNOTSUPP on a kernel that cannot */
+int fail_init(struct fail *fail);
+void fail_exit(struct fail *fail);
+
+/*
+ * From here on it is another thread, by its number, such as one of the kernel's,
+ * or the next one whose name begins so: its number.
+ */
+int fail_thread(struct fail *fail, pid_t tid);
+pid_t fail_find_thread(const char *name, pid_t after);
+
+/* The @n'th allocation or copy of the thread fails from here on. */
+void fail_arm(struct fail *fail);
+/* No more does; keeps whether one did, and where. */
+void fail_disarm(struct fail *fail);
+/* Reads the kernel's log; false if something in it should not be there. */
+bool fail_log_ok(struct fail *fail);
+
+/* How far to the next */
+unsigned int fail_step(struct fail *fail);
+
+/* Is it what a call may say when it has no memory? */
+bool fail_sane(int ret);
+/* Is it what this call may say, which is counted? */
+bool fail_ret_ok(struct fail *fail, int ret);
+/* Counts from here on. */
+void fail_begin(struct fail *fail);
+
+/**
+ * struct fail_state - what is there of ours
+ * @contexts: contexts that are free, of all AFUs
+ * @mdevs: mediated devices
+ * @devices: devices in class cxl
+ * @references: of our modules
+ * @fds: this process's
+ */
+struct fail_state {
+	long long contexts;
+	unsigned int mdevs;
+	unsigned int devices;
+	long long references;
+	unsigned int fds;
+};
+
+void fail_state(struct fail_state *state);
+/* Is it as before? What goes by and by is waited for. */
+bool fail_state_is(const struct fail_state *state);
+
+/* A test of one entry, or of several that belong together */
+#define FAIL_TEST(fixture, name)	TEST_F_TIMEOUT(fixture, name, FAIL_PATIENCE)
+
+/*
+ * Makes CALL, which is 0 or a negative errno, again and again, until none of its
+ * allocations and copies is left that has not failed. BEFORE brings about what it
+ * needs, AFTER undoes it where it succeeded. Whatever failed, the same call
+ * succeeds afterwards.
+ */
+#define FAIL_EACH(f, before, call, after)				\
+do {									\
+	struct fail *__fail = (f);					\
+	bool __again;							\
+	int __ret;							\
+									\
+	for (fail_begin(__fail); __fail->n < FAIL_MAX;			\
+	     __fail->n += fail_step(__fail)) {				\
+		before;							\
+		fail_arm(__fail);					\
+		for (__again = false; ; __again = true) {		\
+			__ret = (call);					\
+			if (__again)					\
+				break;					\
+			fail_disarm(__fail);				\
+			EXPECT_TRUE(fail_log_ok(__fail)) {		\
+				TH_LOG("%s, %u in %s: %s", #call,	\
+				       __fail->n, __fail->site,		\
+				       __fail->complaint);		\
+			}						\
+			EXPECT_TRUE(fail_ret_ok(__fail, __ret)) {	\
+				TH_LOG("%s, %u in %s: error %d", #call,	\
+				       __fail->n, __fail->site, __ret);	\
+			}						\
+			if (!__ret || !__fail->injected)		\
+				break;					\
+		}							\
+		ASSERT_EQ(0, __ret) {					\
+			TH_LOG("%s, after %u in %s", #call, __fail->n,	\
+			       __fail->site);				\
+		}							\
+		after;							\
+		if (!__fail->injected)					\
+			break;						\
+	}								\
+	EXPECT_LT(__fail->n, FAIL_MAX);					\
+	TH_LOG("%u failed, of which %u were tolerated: %s",		\
+	       __fail->calls, __fail->tolerated, #call);		\
+} while (0)
+#define NOTHING	do { } while (0)
+
+#endif /* _FAIL_H */

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Modules that are loaded and unloaded, drivers that are bound, and adapters that
+ * go, where the kernel runs out of memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <kselftest_harness.h>
+
+#include "cxl_dev.h"
+#include "fail.h"
+
+#define AFUS		"adapters=1 afus=echo:2,memcpy:2"
+
+FIXTURE(modules) {
+	struct fail fail;
+	struct fail_state before;
+};
+
+/* By hand: what is loaded on behalf of others is not this thread's. */
+static int module_file(const char *name)
+{
+	char command[64], path[PATH_MAX] = "";
+	FILE *modinfo;
+
+	snprintf(command, sizeof(command), "modinfo -F filename %s", name);
+	modinfo = popen(command, "r");
+	if (!modinfo)
+		return -errno;
+	if (!fgets(path, sizeof(path), modinfo))
+		path[0] = '\0';
+	pclose(modinfo);
+	path[strcspn(path, "\n")] = '\0';
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The kernel says EINVAL of what it had no memory to name. */
+static int load(int file, const char *parameters)
+{
+	if (!syscall(SYS_finit_module, file, parameters, 0))
+		return 0;
+	return errno == EINVAL ? -ENOMEM : -errno;
+}
+
+static int unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+/* Does the @n'th come before the module's own code runs? */
+static bool in_loader(struct fail *fail, int file, const char *parameters,
+		      const char *name, unsigned int n)
+{
+	int ret;
+
+	fail->n = n;
+	fail_arm(fail);
+	ret = load(file, parameters);
+	fail_disarm(fail);
+	fail_log_ok(fail);
+	if (!ret)
+		unload(name);
+	return fail->injected && !fail->site[0];
+}
+
+/* Some say no place: then look at the next ones. */
+static bool all_in_loader(struct fail *fail, int file, const char *parameters,
+			  const char *name, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		if (!in_loader(fail, file, parameters, name, n + i))
+			return false;
+	return true;
+}
+
+/* What the kernel does until it calls the module is not tested here. */
+static unsigned int skip_loader(struct fail *fail, int file,
+				const char *parameters, const char *name)
+{
+	unsigned int low = 1, high = FAIL_MAX, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (all_in_loader(fail, file, parameters, name, middle))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Some places are guessed. */
+	return low > 16 ? low - 16 : 1;
+}
+
+FIXTURE_SETUP(modules)
+{
+	int ret = fail_init(&self->fail);
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "this kernel injects no faults");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, cxl_unload());
+	unload("capi");
+	self->fail.coarse = 29;
+	fail_state(&self->before);
+}
+
+FIXTURE_TEARDOWN(modules)
+{
+	unload("capi_memcpy_sample");
+	unload("capi_test");
+	unload("capi_mdev");
+	unload("capi_sim");
+	unload("capi");
+	EXPECT_TRUE(fail_state_is(&self->before));
+	fail_exit(&self->fail);
+}
+
+FAIL_TEST(modules, capi)
+{
+	int file = module_file("capi");
+
+	ASSERT_GE(file, 0);
+	self->fail.first = skip_loader(&self->fail, file, "", "capi");
+	FAIL_EACH(&self->fail, NOTHING, load(file, ""), ASSERT_EQ(0, unload("capi")));
+	close(file);
+}
+
+FAIL_TEST(modules, capi_sim)
+{
+	int file = module_file("capi_sim");
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, system("modprobe capi"));
+	self->fail.first = skip_loader(&self->fail, file, AFUS, "capi_sim");
+	FAIL_EACH(&self->fail, NOTHING, load(file, AFUS),
+		  ASSERT_EQ(0, unload("capi_sim")));
+	close(file);
+}
+
+FAIL_TEST(modules, capi_mdev)
+{
+	int file = module_file("capi_mdev");
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, system("modprobe mdev; modprobe capi_sim " AFUS));
+	self->fail.first = skip_loader(&self->fail, file, "", "capi_mdev");
+	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
+		  ASSERT_EQ(0, unload("capi_mdev")));
+	close(file);
+}
+
+/* A driver of AFUs that has all that <misc/cxl.h> offers */
+FAIL_TEST(modules, sample_driver)
+{
+	int file = module_file("capi_memcpy_sample");
+
+	if (file < 0)
+		SKIP(return, "the module capi_memcpy_sample is not installed");
+	ASSERT_EQ(0, system("modprobe capi_sim " AFUS));
+	self->fail.first = skip_loader(&self->fail, file, "",
+				       "capi_memcpy_sample");
+	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
+		  ASSERT_EQ(0, unload("capi_memcpy_sample")));
+	close(file);
+}
+
+/* Its file returns a descriptor of a context. */
+static int start_file(int driver, int *fd)
+{
+	struct cxl_ioctl_start_work work = { };
+
+	*fd = ioctl(driver, CXL_IOCTL_START_WORK, &work);
+	return *fd < 0 ? -errno : 0;
+}
+
+FAIL_TEST(modules, sample_file)
+{
+	glob_t found;
+	int driver, fd;
+
+	if (system("modprobe capi_sim " AFUS "; modprobe capi_memcpy_sample"))
+		SKIP(return, "the module capi_memcpy_sample is not installed");
+	ASSERT_TRUE(WAIT_UNTIL(!glob("/dev/capi_memcpy-*", 0, NULL, &found)));
+	driver = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+	globfree(&found);
+	ASSERT_GE(driver, 0);
+	FAIL_EACH(&self->fail, NOTHING, start_file(driver, &fd), ASSERT_EQ(0, close(fd)));
+	close(driver);
+}
+
+FAIL_TEST(modules, unload)
+{
+	int capi = module_file("capi"), sim = module_file("capi_sim");
+	int mdev = module_file("capi_mdev");
+
+	ASSERT_EQ(0, system("modprobe mdev"));
+	FAIL_EACH(&self->fail,
+		  ASSERT_EQ(0, load(capi, ""));
+		  ASSERT_EQ(0, load(sim, AFUS));
+		  ASSERT_EQ(0, load(mdev, "")),
+		  unload("capi_mdev") ?: unload("capi_sim") ?: unload("capi"), NOTHING);
+	close(capi);
+	close(sim);
+	close(mdev);
+}
+
+TEST_HARNESS_MAIN
