@@ -253,11 +253,15 @@ static void test_release(struct cxl_context *ctx)
 static int driver_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct cxl_context *ctx = cxl_dev_context_init(pdev);
+	int rc;
 
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	pci_set_drvdata(pdev, ctx);
-	return cxl_start_context(ctx, 0, NULL);
+	rc = cxl_start_context(ctx, 0, NULL);
+	if (rc)
+		cxl_release_context(ctx);
+	return rc;
 }
 
 static void driver_remove(struct pci_dev *pdev)
