@@ -292,14 +292,20 @@ void capi_vphb_unplug(struct capi_vphb *vphb)
 EXPORT_SYMBOL_GPL(capi_vphb_unplug);
 
 /**
- * capi_vphb_stop() - release the functions' drivers
+ * capi_vphb_stop() - release the functions' drivers, for good
  * @vphb: the bridge
+ *
+ * The functions are taken off their bus: a driver could be bound by hand again to
+ * one that is only stopped.
  *
  * Context: process; the caller holds the PCI rescan lock.
  */
 void capi_vphb_stop(struct capi_vphb *vphb)
 {
-	pci_stop_root_bus(vphb->bridge->bus);
+	struct pci_bus *bus = vphb->bridge->bus;
+
+	pci_stop_root_bus(bus);
+	pci_remove_root_bus(bus);
 }
 EXPORT_SYMBOL_GPL(capi_vphb_stop);
 
@@ -316,7 +322,8 @@ void capi_vphb_destroy(struct capi_vphb *vphb)
 	struct pci_host_bridge *bridge = vphb->bridge;
 	unsigned int i;
 
-	pci_remove_root_bus(bridge->bus);
+	if (bridge->bus)
+		pci_remove_root_bus(bridge->bus);
 	capi_vphb_unplug(vphb);
 	for (i = 0; i < vphb->nr; i++)
 		pci_dev_put(vphb->pdevs[i]);
