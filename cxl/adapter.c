@@ -325,9 +325,32 @@ void capi_adapter_gone(struct cxl_adapter *adapter)
 EXPORT_SYMBOL_GPL(capi_adapter_gone);
 
 /**
- * capi_adapter_unregister() - end of an adapter and its AFUs
- * @adapter: the drivers of its PCI functions are unbound and have released
+ * capi_adapter_sever() - the adapter's backend goes before its AFUs' functions
+ * @adapter: the drivers of its PCI functions have been unbound, and released
  *	their contexts
+ *
+ * When it returns, the backend is not called again. Drivers that are bound from
+ * here on find their AFUs, but get no contexts.
+ *
+ * Context: process, may sleep.
+ */
+void capi_adapter_sever(struct cxl_adapter *adapter)
+{
+	struct cxl_afu *afu;
+
+	capi_adapter_gone(adapter);
+	list_for_each_entry(afu, &adapter->afus, node)
+		capi_default_context_drop(afu);
+	if (!list_empty(&adapter->contexts))
+		dev_warn(&adapter->dev, "a driver has left contexts behind\n");
+	sever_contexts(adapter, true);
+}
+EXPORT_SYMBOL_GPL(capi_adapter_sever);
+
+/**
+ * capi_adapter_unregister() - end of an adapter and its AFUs
+ * @adapter: no driver is bound to its PCI functions, or ever will be: see
+ *	capi_vphb_stop()
  *
  * When it returns, the backend is not called again.
  *
@@ -337,13 +360,7 @@ void capi_adapter_unregister(struct cxl_adapter *adapter)
 {
 	struct cxl_afu *afu, *next;
 
-	capi_adapter_gone(adapter);
-	list_for_each_entry(afu, &adapter->afus, node)
-		capi_default_context_drop(afu);
-	if (!list_empty(&adapter->contexts))
-		dev_warn(&adapter->dev, "a driver has left contexts behind\n");
-	sever_contexts(adapter, true);
-
+	capi_adapter_sever(adapter);
 	mutex_lock(&adapters_mutex);
 	list_del(&adapter->node);
 	mutex_unlock(&adapters_mutex);

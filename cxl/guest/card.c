@@ -22,6 +22,7 @@ static void card_free(struct kref *kref)
 {
 	struct guest_card *card = container_of(kref, struct guest_card, kref);
 
+	pci_dev_put(card->vf);
 	mutex_destroy(&card->lock);
 	kfree(card);
 }
@@ -81,6 +82,8 @@ static void plug(struct work_struct *work)
 		rc = build(card);
 	} else if (card->vphb) {
 		capi_vphb_stop(card->vphb);
+		capi_adapter_unregister(card->adapter);
+		card->adapter = NULL;
 		capi_vphb_destroy(card->vphb);
 		card->vphb = NULL;
 	}
@@ -107,7 +110,8 @@ void guest_card_plug(struct guest_card *card)
 /*
  * The VF is going, or its driver is. Kernel drivers of the AFU are unbound, and
  * files are cut off; when this returns, the core does not call the backend. The
- * AFU's function goes later: it has nothing to do with the VF any more.
+ * AFU's function goes later, and the adapter with it: a driver may have been bound
+ * to the function by hand meanwhile. They have nothing to do with the VF any more.
  */
 void guest_card_unplug(struct guest_card *card)
 {
@@ -116,11 +120,9 @@ void guest_card_unplug(struct guest_card *card)
 	if (card->adapter) {
 		capi_adapter_gone(card->adapter);
 		device_release_driver(&capi_vphb_function(card->vphb, 0)->dev);
-		capi_adapter_unregister(card->adapter);
-		card->adapter = NULL;
-	}
-	if (card->vphb)
+		capi_adapter_sever(card->adapter);
 		queue_plug(card);
+	}
 	mutex_unlock(&card->lock);
 }
 
@@ -187,9 +189,10 @@ void guest_card_set_resetting(struct guest_card *card, bool resetting)
 	follow_state(card);
 }
 
-void guest_card_init(struct guest_card *card)
+void guest_card_init(struct guest_card *card, struct pci_dev *vf)
 {
 	kref_init(&card->kref);
+	card->vf = pci_dev_get(vf);
 	mutex_init(&card->lock);
 	INIT_WORK(&card->plug, plug);
 	INIT_WORK(&card->change, change);

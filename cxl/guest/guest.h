@@ -123,7 +123,7 @@ struct guest_vector {
 /**
  * struct guest_card - a VF, and the card that it becomes
  * @kref: the driver's, and that of @plug while it is queued
- * @vf: the function
+ * @vf: the function, held
  * @regs: its BAR0
  * @psa: its BAR2
  * @irqs: AFU interrupts
@@ -197,7 +197,7 @@ void guest_cards_exit(void);
 void guest_card_plug(struct guest_card *card);
 void guest_card_unplug(struct guest_card *card);
 void guest_card_set_resetting(struct guest_card *card, bool resetting);
-void guest_card_init(struct guest_card *card);
+void guest_card_init(struct guest_card *card, struct pci_dev *vf);
 void guest_card_put(struct guest_card *card);
 
 /* backend.c */

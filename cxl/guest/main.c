@@ -197,8 +197,7 @@ static int guest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	card = kzalloc(sizeof(*card), GFP_KERNEL);
 	if (!card)
 		return -ENOMEM;
-	card->vf = pdev;
-	guest_card_init(card);
+	guest_card_init(card, pdev);
 
 	rc = map(card);
 	if (rc)

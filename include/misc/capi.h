@@ -180,6 +180,7 @@ struct cxl_afu *capi_afu_add(struct cxl_adapter *adapter, struct pci_dev *pdev,
 			     const struct capi_afu_desc *desc, void *priv);
 bool capi_adapter_set_link(struct cxl_adapter *adapter, bool up);
 void capi_adapter_gone(struct cxl_adapter *adapter);
+void capi_adapter_sever(struct cxl_adapter *adapter);
 void capi_adapter_unregister(struct cxl_adapter *adapter);
 
 void *capi_adapter_priv(struct cxl_adapter *adapter);
