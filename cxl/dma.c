@@ -56,23 +56,44 @@ void capi_dma_end(struct cxl_context *ctx)
 }
 EXPORT_SYMBOL_GPL(capi_dma_end);
 
-/*
- * Why the memory of this process at @addr cannot be reached. What is not mapped is
- * not asked for: below a stack, that would be a warning in the log.
+/**
+ * capi_get_pages() - get_user_pages_remote() for no more than what is mapped
+ * @mm: the memory of a process
+ * @addr: the first page
+ * @nr: how many; those that are not in the mapping of the first are left out
+ * @flags: FOLL_*
+ * @pages: filled; may be NULL
+ * @locked: as there
+ *
+ * Who asks for what is just below a stack has a warning in the log.
+ *
+ * Context: process, may sleep; the caller holds the mmap lock, see @locked.
+ * Return: how many there are, or an error: -EFAULT where nothing is mapped.
  */
+long capi_get_pages(struct mm_struct *mm, unsigned long addr, unsigned long nr,
+		    unsigned int flags, struct page **pages, int *locked)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	if (!vma)
+		return -EFAULT;
+	nr = min(nr, (vma->vm_end - addr) >> PAGE_SHIFT);
+	return get_user_pages_remote(mm, addr, nr, flags, pages, locked);
+}
+EXPORT_SYMBOL_GPL(capi_get_pages);
+
+/* Why the memory of this process at @addr cannot be reached */
 static int process_error(u64 addr, bool store)
 {
 	unsigned int flags = FOLL_HWPOISON | (store ? FOLL_WRITE : 0);
 	struct mm_struct *mm = current->mm;
 	struct page *page;
 	int locked = 1;
-	long n = -EFAULT;
+	long n;
 
 	if ((unsigned long)addr != addr || mmap_read_lock_killable(mm))
 		return -EFAULT;
-	if (vma_lookup(mm, addr))
-		n = get_user_pages_remote(mm, addr & PAGE_MASK, 1, flags, &page,
-					  &locked);
+	n = capi_get_pages(mm, addr & PAGE_MASK, 1, flags, &page, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
 	if (n == 1)

@@ -60,7 +60,7 @@ static void find_page(struct capi_watch *watch, struct mm_struct *mm,
 
 	if (mmap_read_lock_killable(mm))
 		return;
-	n = get_user_pages_remote(mm, addr, 1, FOLL_NOFAULT, &page, NULL);
+	n = capi_get_pages(mm, addr, 1, FOLL_NOFAULT, &page, NULL);
 	mmap_read_unlock(mm);
 	if (n != 1)
 		return;

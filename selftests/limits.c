@@ -89,21 +89,6 @@ static int complaints(int log)
 	}
 }
 
-/* Bytes of this process that are locked */
-static long long locked(void)
-{
-	char line[128];
-	long long kib = -1;
-	FILE *status = fopen("/proc/self/status", "re");
-
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "VmLck: %lld kB", &kib) == 1)
-			break;
-	if (status)
-		fclose(status);
-	return kib < 0 ? kib : kib << 10;
-}
-
 static struct capi_memcpy_element *swap(struct vfio_queue *q, __u64 op1,
 					__u64 op2)
 {
@@ -142,7 +127,7 @@ TEST_F(memlock, none)
 		ASSERT_EQ(0, start_over(&self->q));
 		usleep(200000);
 	}
-	EXPECT_EQ(0, locked());
+	EXPECT_EQ(0, locked_memory());
 	EXPECT_TRUE(vfio_queue_works(&self->q));
 	EXPECT_LE(complaints(self->log), 2 + time(NULL) - begin);
 }
@@ -153,60 +138,14 @@ TEST_F(memlock, one_page)
 	long long page = page_size();
 
 	ASSERT_EQ(0, go_on_as_nobody(&self->q, page));
-	EXPECT_TRUE(WAIT_UNTIL(locked() == page));
+	EXPECT_TRUE(WAIT_UNTIL(locked_memory() == page));
 	*at64(&self->q, DST) = htobe64(5);
 	EXPECT_STATUS(DONE, swap(&self->q, 5, 6));
 	EXPECT_EQ(6, be64toh(*at64(&self->q, DST)));
-	EXPECT_TRUE(WAIT_UNTIL(locked() == page));
+	EXPECT_TRUE(WAIT_UNTIL(locked_memory() == page));
 	EXPECT_EQ(0, complaints(self->log));
 	vfio_queue_detach(&self->q);
-	EXPECT_EQ(0, locked());
-}
-
-/* A hole in the address space */
-static char *hole(size_t size)
-{
-	char *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			0);
-
-	return at == MAP_FAILED || munmap(at, size) ? NULL : at;
-}
-
-#define GROWTH	(64UL << 10)
-#define ROOM	(8UL << 20)
-
-/* What the AFU stores does not make memory grow that its user may not lock. */
-TEST(locked_stack)
-{
-	struct rlimit limit = { };
-	size_t page = page_size();
-	struct capi_memcpy mc;
-	char *at, *stack;
-
-	ASSERT_EQ(0, memcpy_load());
-	ASSERT_EQ(0, capi_memcpy_open(&mc, NULL));
-	ASSERT_EQ(0, getrlimit(RLIMIT_MEMLOCK, &limit));
-	limit.rlim_cur = page;
-	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
-	ASSERT_EQ(0, seteuid(NOBODY));
-	ASSERT_EQ(0, capi_memcpy_start(&mc, 1, -1));
-
-	at = hole(ROOM);
-	ASSERT_NE(NULL, at);
-	stack = mmap(at + ROOM - page, page, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
-		     -1, 0);
-	ASSERT_NE(MAP_FAILED, stack);
-	ASSERT_EQ(0, mlock(stack, page));
-	EXPECT_STATUS(DONE, capi_memcpy_copy(&mc, stack, &limit, 8));
-	EXPECT_STATUS(FAULT, capi_memcpy_copy(&mc, stack - GROWTH, &limit, 8));
-	ASSERT_EQ(0, memcpy_wait_stopped(&mc));
-	capi_memcpy_restart(&mc);
-	EXPECT_STATUS(FAULT, capi_memcpy_swap(&mc, stack - GROWTH,
-					      CAPI_MEMCPY_SWAP_EQUAL, 0, 1));
-	EXPECT_EQ((long long)page, locked());
-	ASSERT_EQ(0, seteuid(0));
-	capi_memcpy_close(&mc);
+	EXPECT_EQ(0, locked_memory());
 }
 
 /* The kernel's memory and processor time */

@@ -91,6 +91,20 @@ size_t page_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
+long long locked_memory(void)
+{
+	char line[128];
+	long long kib = -1;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "VmLck: %lld kB", &kib) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return kib < 0 ? kib : kib << 10;
+}
+
 int child_join(pid_t pid)
 {
 	int status;

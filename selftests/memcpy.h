@@ -39,6 +39,8 @@ int memcpy_expect_irq(struct capi_memcpy *mc, unsigned int irq);
 /* Anonymous memory: @pages that nobody has touched */
 void *memcpy_pages(unsigned int pages);
 size_t page_size(void);
+/* Bytes of this process that are locked */
+long long locked_memory(void);
 
 /* Waits for a child: its exit status, or -ETIMEDOUT if it does not end. */
 int child_join(pid_t pid);

@@ -7,9 +7,11 @@
 #include <linux/build_bug.h>
 #include <linux/dma-mapping.h>
 #include <linux/hmm.h>
+#include <linux/kthread.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "guest.h"
 
@@ -182,6 +184,30 @@ static struct guest_chunk *chunk_get(struct guest_card *card, u64 start)
 	return chunk_add(card, start);
 }
 
+/* Returns 0, -EFAULT if nothing is mapped there, or -EINTR. */
+static int find_mapping(struct mm_struct *mm, u64 addr)
+{
+	int rc;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	rc = vma_lookup(mm, addr) ? 0 : -EFAULT;
+	mmap_read_unlock(mm);
+	return rc;
+}
+
+/* Below a stack there is something once it is touched, as far as that may grow. */
+static int grow_stack(struct mm_struct *mm, u64 addr)
+{
+	size_t left;
+	u8 byte;
+
+	kthread_use_mm(mm);
+	left = copy_from_user(&byte, u64_to_user_ptr(addr), sizeof(byte));
+	kthread_unuse_mm(mm);
+	return left ? -EFAULT : 0;
+}
+
 /*
  * hmm_range_fault() does not wait for memory that a program in user space is to
  * bring (userfaultfd), and a signal does not end all of its waits; this can be
@@ -195,8 +221,8 @@ static long bring_in(struct mm_struct *mm, u64 addr, unsigned int pages,
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	n = get_user_pages_remote(mm, addr, pages, store ? FOLL_WRITE : 0, NULL,
-				  &locked);
+	n = capi_get_pages(mm, addr, pages, store ? FOLL_WRITE : 0, NULL,
+			   &locked);
 	if (locked)
 		mmap_read_unlock(mm);
 	return n;
@@ -223,7 +249,7 @@ static void bring_in_ahead(struct guest_translator *xl, u64 addr,
 	xl->next = end + ((u64)room << PAGE_SHIFT);
 	if (!room || !mmap_read_trylock(xl->mm))
 		return;
-	get_user_pages_remote(xl->mm, end, room, flags, NULL, NULL);
+	capi_get_pages(xl->mm, end, room, flags, NULL, NULL);
 	mmap_read_unlock(xl->mm);
 }
 
@@ -367,9 +393,15 @@ int guest_chunk_answer(struct guest_card *card, u64 addr, unsigned int pages,
 	struct guest_chunk *chunk = chunk_get(card, start);
 	unsigned int fault = 0, tries;
 	long n;
+	int rc;
 
 	if (IS_ERR(chunk))
 		return PTR_ERR(chunk);
+	rc = find_mapping(xl->mm, addr);
+	if (rc == -EFAULT)
+		rc = grow_stack(xl->mm, addr);
+	if (rc)
+		return rc;
 	pages = min_t(unsigned int, pages, GUEST_CHUNK_PAGES - first);
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		if (try_answer(chunk, first, pages, fault, store))

@@ -370,6 +370,8 @@ int capi_dma_cmpxchg64(struct cxl_context *ctx, u64 addr, u64 *old, u64 new,
 		       u64 *bad);
 int capi_dma_watch(struct cxl_context *ctx, u64 addr);
 void capi_dma_unwatch(struct cxl_context *ctx);
+long capi_get_pages(struct mm_struct *mm, unsigned long addr, unsigned long nr,
+		    unsigned int flags, struct page **pages, int *locked);
 struct page *capi_kernel_page(u64 addr);
 int capi_dma_peek(struct cxl_context *ctx, u64 addr, u8 *value);
 

@@ -172,7 +172,8 @@ log_mark
 make_vfs a
 boot
 test_driver
-guest_suite a memcpy_mirror memcpy_clean guest_life late_driver.sh
+guest_suite a memcpy_mirror memcpy_clean memcpy_stack guest_life \
+	late_driver.sh
 test_events 10000 -d
 test_events 500 -m
 check "events of all kinds came" other_events_came

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memcpy AFU stores below a stack, which grows for it as it does for the
+ * process, and within the same limits.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+
+#include "memcpy.h"
+#include "vfio_mdev.h"
+
+#define DONE	CAPI_MEMCPY_STATUS_COMPLETE
+#define FAULT	CAPI_MEMCPY_STATUS_TRANSLATION
+#define NOBODY	65534
+
+/* More than stacks keep away from what is below them */
+#define ROOM	(8UL << 20)
+/* What the stack may have, in pages */
+#define LIMIT	8
+
+FIXTURE(memcpy_stack) {
+	struct capi_memcpy mc;
+	size_t page;
+	char *top;
+	char *src;
+	struct rlimit stack;
+	struct rlimit memlock;
+};
+
+/* One page of stack, and nothing else far below it */
+static char *make_stack(size_t page)
+{
+	char *at = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+
+	if (at == MAP_FAILED || munmap(at, ROOM))
+		return NULL;
+	at = mmap(at + ROOM - page, page, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1,
+		  0);
+	return at == MAP_FAILED ? NULL : at + page;
+}
+
+FIXTURE_SETUP(memcpy_stack)
+{
+	ASSERT_EQ(0, memcpy_load());
+	ASSERT_EQ(0, capi_memcpy_open(&self->mc, NULL));
+	ASSERT_EQ(0, getrlimit(RLIMIT_STACK, &self->stack));
+	ASSERT_EQ(0, getrlimit(RLIMIT_MEMLOCK, &self->memlock));
+	self->page = page_size();
+	self->src = memcpy_pages(LIMIT);
+	ASSERT_NE(NULL, self->src);
+	memset(self->src, 0x5a, LIMIT * self->page);
+}
+
+FIXTURE_TEARDOWN(memcpy_stack)
+{
+	EXPECT_EQ(0, seteuid(0));
+	EXPECT_EQ(0, setrlimit(RLIMIT_STACK, &self->stack));
+	EXPECT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &self->memlock));
+	capi_memcpy_close(&self->mc);
+}
+
+#define SELF	FIXTURE_DATA(memcpy_stack)
+
+/*
+ * The AFU has the limits of who starts it, at that time. The stack comes last:
+ * what is mapped after it may be put just below it, and then it does not grow.
+ */
+static int start(SELF *self, rlim_t stack, rlim_t memlock)
+{
+	struct rlimit limit = self->memlock;
+	int ret;
+
+	limit.rlim_cur = memlock;
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		return -errno;
+	limit = self->stack;
+	limit.rlim_cur = stack;
+	if (setrlimit(RLIMIT_STACK, &limit) || seteuid(NOBODY))
+		return -errno;
+	ret = capi_memcpy_start(&self->mc, 1, -1);
+	if (ret || setrlimit(RLIMIT_STACK, &self->stack))
+		return ret ?: -errno;
+	self->top = make_stack(self->page);
+	return self->top ? 0 : -ENOMEM;
+}
+
+static struct capi_memcpy_element *copy(SELF *self, size_t below, size_t pages)
+{
+	return capi_memcpy_copy(&self->mc, self->top - below * self->page,
+				self->src, pages * self->page);
+}
+
+static int go_on(SELF *self)
+{
+	int ret = memcpy_wait_stopped(&self->mc);
+
+	capi_memcpy_restart(&self->mc);
+	return ret;
+}
+
+TEST_F(memcpy_stack, grows)
+{
+	ASSERT_EQ(0, start(self, LIMIT * self->page, self->memlock.rlim_cur));
+	EXPECT_STATUS(DONE, copy(self, 3, 2));
+	EXPECT_STATUS(DONE, copy(self, LIMIT, LIMIT));
+	EXPECT_EQ(0, memcmp(self->top - LIMIT * self->page, self->src,
+			    LIMIT * self->page));
+	EXPECT_STATUS(FAULT, copy(self, LIMIT + 1, 1));
+	ASSERT_EQ(0, go_on(self));
+	EXPECT_STATUS(FAULT, copy(self, LIMIT + 2, LIMIT));
+	ASSERT_EQ(0, go_on(self));
+	EXPECT_STATUS(DONE, copy(self, LIMIT, 1));
+}
+
+/* Nor does memory grow that its user may not lock. */
+TEST_F(memcpy_stack, locked)
+{
+	ASSERT_EQ(0, start(self, self->stack.rlim_cur, self->page));
+	ASSERT_EQ(0, mlock(self->top - self->page, self->page));
+	EXPECT_STATUS(DONE, copy(self, 1, 1));
+	EXPECT_STATUS(FAULT, copy(self, LIMIT, 1));
+	ASSERT_EQ(0, go_on(self));
+	EXPECT_STATUS(FAULT, capi_memcpy_swap(&self->mc, self->top - self->page - 8,
+					      CAPI_MEMCPY_SWAP_EQUAL, 0, 1));
+	EXPECT_EQ((long long)self->page, locked_memory());
+}
+
+TEST_HARNESS_MAIN
