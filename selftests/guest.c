@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,24 @@ int host_ask(const char *function, const char *what)
 	ret = ret < 0 ? -errno : answer_of(fd);
 	close(fd);
 	return ret;
+}
+
+long long guest_count(const char *name)
+{
+	char pattern[128], text[32];
+	long long sum = 0;
+	glob_t found;
+	size_t i;
+
+	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/capi_guest/*/%s",
+		 name);
+	if (glob(pattern, 0, NULL, &found))
+		return -1;
+	for (i = 0; i < found.gl_pathc; i++)
+		if (read_file(found.gl_pathv[i], text, sizeof(text)) > 0)
+			sum += atoll(text);
+	globfree(&found);
+	return sum;
 }
 
 /* The AFU's registers */

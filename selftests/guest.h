@@ -40,6 +40,9 @@ do {									\
  */
 int host_ask(const char *function, const char *what);
 
+/* What the driver of a VF counts, of all VFs; -1 where it does not. */
+long long guest_count(const char *name);
+
 /* What context_post(), context_link() and context_drop() are in a guest */
 int guest_post(const struct context *context, const char *what);
 int guest_link(const struct context *context, bool up);

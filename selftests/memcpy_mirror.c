@@ -6,7 +6,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <glob.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 
 #include <kselftest_harness.h>
 
+#include "guest.h"
 #include "memcpy.h"
 #include "vfio_mdev.h"
 
@@ -103,25 +103,6 @@ static size_t check(const char *at, size_t offset, __u32 least, __u32 most)
 		    word[i] >> 32 > most)
 			break;
 	return i;
-}
-
-/* What the driver of a VF counts, of all VFs; -1 where there is none. */
-static long long driver_count(const char *name)
-{
-	char pattern[128], text[32];
-	long long sum = 0;
-	glob_t found;
-	size_t i;
-
-	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/capi_guest/*/%s",
-		 name);
-	if (glob(pattern, 0, NULL, &found))
-		return -1;
-	for (i = 0; i < found.gl_pathc; i++)
-		if (read_file(found.gl_pathv[i], text, sizeof(text)) > 0)
-			sum += atoll(text);
-	globfree(&found);
-	return sum;
 }
 
 static long long now_us(void)
@@ -451,15 +432,15 @@ static void print_counts(const char *what, long long began,
 	printf("# %s: %lld ms", what, (now_us() - began) / 1000);
 	for (i = 0; before[0] >= 0 && i < 3; i++)
 		printf(", %s %lld", names[i],
-		       driver_count(names[i]) - before[i]);
+		       guest_count(names[i]) - before[i]);
 	printf("\n");
 }
 
 static void get_counts(long long counts[3])
 {
-	counts[0] = driver_count("requests");
-	counts[1] = driver_count("pages");
-	counts[2] = driver_count("wait_ns");
+	counts[0] = guest_count("requests");
+	counts[1] = guest_count("pages");
+	counts[2] = guest_count("wait_ns");
 }
 
 /* Nobody has touched the destination; the AFU knows no address yet. */

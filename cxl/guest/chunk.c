@@ -18,7 +18,7 @@
 /* The VF's pages are of 4096 bytes whatever ours are; an entry is one of both. */
 static_assert(PAGE_SIZE == 4096);
 
-/* What is kept of them at most: the oldest go first. */
+/* What is kept of them at most: what was asked for longest ago goes first. */
 #define MAX_CHUNKS	4096
 /* How often a page is brought in that is gone again before it could be told */
 #define MAX_TRIES	10
@@ -27,7 +27,7 @@ static_assert(PAGE_SIZE == 4096);
  * struct guest_chunk - a part of a process's address space
  * @notifier: of that part
  * @card: whose
- * @node: in the list, oldest first
+ * @node: in translator.lru
  * @start: its address
  * @dma: by page: where the VF finds it, or 0. Under translator.lock.
  */
@@ -138,7 +138,7 @@ void guest_chunks_drop(struct guest_card *card)
 	struct guest_translator *xl = &card->translator;
 	struct guest_chunk *chunk, *next;
 
-	list_for_each_entry_safe(chunk, next, &xl->oldest, node)
+	list_for_each_entry_safe(chunk, next, &xl->lru, node)
 		drop(chunk);
 }
 
@@ -160,7 +160,7 @@ static struct guest_chunk *chunk_add(struct guest_card *card, u64 start)
 			     GFP_KERNEL));
 	if (rc)
 		goto err_notifier;
-	list_add_tail(&chunk->node, &xl->oldest);
+	list_add_tail(&chunk->node, &xl->lru);
 	xl->nr_chunks++;
 	return chunk;
 
@@ -177,10 +177,12 @@ static struct guest_chunk *chunk_get(struct guest_card *card, u64 start)
 	struct guest_chunk *chunk;
 
 	chunk = xa_load(&xl->chunks, start / GUEST_CHUNK_SIZE);
-	if (chunk)
+	if (chunk) {
+		list_move_tail(&chunk->node, &xl->lru);
 		return chunk;
+	}
 	if (xl->nr_chunks == MAX_CHUNKS)
-		drop(list_first_entry(&xl->oldest, struct guest_chunk, node));
+		drop(list_first_entry(&xl->lru, struct guest_chunk, node));
 	return chunk_add(card, start);
 }
 
@@ -390,18 +392,19 @@ int guest_chunk_answer(struct guest_card *card, u64 addr, unsigned int pages,
 	struct guest_translator *xl = &card->translator;
 	u64 start = addr / GUEST_CHUNK_SIZE * GUEST_CHUNK_SIZE;
 	unsigned int first = (addr - start) >> PAGE_SHIFT;
-	struct guest_chunk *chunk = chunk_get(card, start);
+	int rc = find_mapping(xl->mm, addr);
 	unsigned int fault = 0, tries;
+	struct guest_chunk *chunk;
 	long n;
-	int rc;
 
-	if (IS_ERR(chunk))
-		return PTR_ERR(chunk);
-	rc = find_mapping(xl->mm, addr);
 	if (rc == -EFAULT)
 		rc = grow_stack(xl->mm, addr);
 	if (rc)
 		return rc;
+	/* No sooner: what is not there shall take nobody's place. */
+	chunk = chunk_get(card, start);
+	if (IS_ERR(chunk))
+		return PTR_ERR(chunk);
 	pages = min_t(unsigned int, pages, GUEST_CHUNK_PAGES - first);
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		if (try_answer(chunk, first, pages, fault, store))

@@ -29,6 +29,8 @@ void guest_debugfs_add(struct guest_card *card)
 	debugfs_create_u64("invalidations", 0400, card->debugfs,
 			   &counters->invalidations);
 	debugfs_create_u64("wait_ns", 0400, card->debugfs, &counters->wait_ns);
+	debugfs_create_u32("chunks", 0400, card->debugfs,
+			   &card->translator.nr_chunks);
 }
 
 void guest_debugfs_remove(struct guest_card *card)

@@ -81,7 +81,7 @@ struct guest_counters {
  * @mm: whose addresses; NULL for the kernel's. Held by the core meanwhile.
  * @last: token of the last request answered
  * @chunks: by number; the task's own, and of who stops it
- * @oldest: the chunks, in the order in which they came
+ * @lru: the chunks, in the order in which they were asked for
  * @nr_chunks: how many
  * @next: where memory was last brought in up to
  * @window: pages that were brought in ahead then; both of @task
@@ -100,7 +100,7 @@ struct guest_translator {
 	struct mm_struct *mm;
 	u32 last;
 	struct xarray chunks;
-	struct list_head oldest;
+	struct list_head lru;
 	unsigned int nr_chunks;
 	u64 next;
 	unsigned int window;

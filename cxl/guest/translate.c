@@ -197,7 +197,7 @@ int guest_translator_init(struct guest_card *card)
 	mutex_init(&xl->lock);
 	init_waitqueue_head(&xl->wait);
 	xa_init(&xl->chunks);
-	INIT_LIST_HEAD(&xl->oldest);
+	INIT_LIST_HEAD(&xl->lru);
 	xl->block = dma_alloc_coherent(&card->vf->dev, SZ_4K, &xl->block_dma,
 				       GFP_KERNEL);
 	return xl->block ? 0 : -ENOMEM;

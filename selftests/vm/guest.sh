@@ -172,7 +172,7 @@ log_mark
 make_vfs a
 boot
 test_driver
-guest_suite a memcpy_mirror memcpy_clean memcpy_stack guest_life \
+guest_suite a memcpy_mirror memcpy_clean memcpy_stack guest_memory guest_life \
 	late_driver.sh
 test_events 10000 -d
 test_events 500 -m
