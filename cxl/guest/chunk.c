@@ -311,16 +311,19 @@ static u64 entry(struct guest_chunk *chunk, unsigned int i)
 	return chunk->dma[i] | permissions(pfn);
 }
 
-/* Caller holds translator.lock. */
-static void tell(struct guest_chunk *chunk)
+/* Caller holds translator.lock. -ENOMEM if page @first cannot be mapped for it. */
+static int tell(struct guest_chunk *chunk, unsigned int first)
 {
 	struct guest_card *card = chunk->card;
+	__le64 *entries = card->translator.block->entry;
 	unsigned int i;
 
 	for (i = 0; i < GUEST_CHUNK_PAGES; i++)
-		card->translator.block->entry[i] =
-			cpu_to_le64(entry(chunk, i));
+		entries[i] = cpu_to_le64(entry(chunk, i));
+	if (!entries[first])
+		return -ENOMEM;
 	guest_translator_answer(card, chunk->start, GUEST_CHUNK_PAGES, 0);
+	return 0;
 }
 
 /* Are the pages that are needed in translator.pfns? */
@@ -336,23 +339,26 @@ static bool found(struct guest_translator *xl, unsigned int first,
 	return true;
 }
 
-/* Returns false if something has changed since it was found. */
-static bool tell_found(struct guest_chunk *chunk, unsigned long seq)
+/* Returns -EBUSY if something has changed since it was found. */
+static int tell_found(struct guest_chunk *chunk, unsigned int first,
+		      unsigned long seq)
 {
 	struct guest_translator *xl = &chunk->card->translator;
-	bool changed;
+	int rc = -EBUSY;
 
 	mutex_lock(&xl->lock);
-	changed = mmu_interval_read_retry(&chunk->notifier, seq);
-	if (!changed)
-		tell(chunk);
+	if (!mmu_interval_read_retry(&chunk->notifier, seq))
+		rc = tell(chunk, first);
 	mutex_unlock(&xl->lock);
-	return !changed;
+	return rc;
 }
 
-/* Returns whether it was answered. @fault pages have just been there. */
-static bool try_answer(struct guest_chunk *chunk, unsigned int first,
-		       unsigned int pages, unsigned int fault, bool store)
+/*
+ * @fault pages have just been there. Returns -EFAULT if what is needed is not in
+ * the page tables.
+ */
+static int try_answer(struct guest_chunk *chunk, unsigned int first,
+		      unsigned int pages, unsigned int fault, bool store)
 {
 	struct guest_translator *xl = &chunk->card->translator;
 	struct hmm_range range = {
@@ -364,16 +370,43 @@ static bool try_answer(struct guest_chunk *chunk, unsigned int first,
 	};
 	int rc;
 
-	while (!fatal_signal_pending(current)) {
+	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		rc = find(chunk, &range, first, fault, store);
-		if (rc == -EBUSY)
-			continue;
-		if (rc || !found(xl, first, pages, store))
-			return false;
-		if (tell_found(chunk, range.notifier_seq))
-			return true;
+		if (!rc && !found(xl, first, pages, store))
+			rc = -EFAULT;
+		if (!rc)
+			rc = tell_found(chunk, first, range.notifier_seq);
+	} while (rc == -EBUSY);
+	return rc;
+}
+
+/* Caller has seen that there is something at @addr. */
+static int answer(struct guest_chunk *chunk, u64 addr, unsigned int pages,
+		  bool store)
+{
+	struct guest_translator *xl = &chunk->card->translator;
+	unsigned int first = (addr - chunk->start) >> PAGE_SHIFT;
+	unsigned int fault = 0, tries;
+	long n;
+	int rc;
+
+	pages = min_t(unsigned int, pages, GUEST_CHUNK_PAGES - first);
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		rc = try_answer(chunk, first, pages, fault, store);
+		if (rc != -EFAULT)
+			return rc;
+		/* The first decides; the others are asked for later. */
+		n = bring_in(xl->mm, addr, pages, store);
+		if (n <= 0)
+			return n ?: -EFAULT;
+		pages = n;
+		fault = n;
+		if (!tries)
+			bring_in_ahead(xl, addr, pages, store);
 	}
-	return false;
+	return -EFAULT;
 }
 
 /**
@@ -384,39 +417,23 @@ static bool try_answer(struct guest_chunk *chunk, unsigned int first,
  * @store: it stores there
  *
  * Context: the translator's thread, may sleep.
- * Return: 0, or an error where the first page is bad and nothing was answered.
+ * Return: 0, or an error where nothing was answered: -ENOMEM if that is no fault
+ * of the address.
  */
 int guest_chunk_answer(struct guest_card *card, u64 addr, unsigned int pages,
 		       bool store)
 {
-	struct guest_translator *xl = &card->translator;
-	u64 start = addr / GUEST_CHUNK_SIZE * GUEST_CHUNK_SIZE;
-	unsigned int first = (addr - start) >> PAGE_SHIFT;
-	int rc = find_mapping(xl->mm, addr);
-	unsigned int fault = 0, tries;
+	struct mm_struct *mm = card->translator.mm;
 	struct guest_chunk *chunk;
-	long n;
+	int rc = find_mapping(mm, addr);
 
 	if (rc == -EFAULT)
-		rc = grow_stack(xl->mm, addr);
+		rc = grow_stack(mm, addr);
 	if (rc)
 		return rc;
 	/* No sooner: what is not there shall take nobody's place. */
-	chunk = chunk_get(card, start);
+	chunk = chunk_get(card, addr / GUEST_CHUNK_SIZE * GUEST_CHUNK_SIZE);
 	if (IS_ERR(chunk))
 		return PTR_ERR(chunk);
-	pages = min_t(unsigned int, pages, GUEST_CHUNK_PAGES - first);
-	for (tries = 0; tries < MAX_TRIES; tries++) {
-		if (try_answer(chunk, first, pages, fault, store))
-			return 0;
-		/* The first decides; the others are asked for later. */
-		n = bring_in(xl->mm, addr, pages, store);
-		if (n <= 0)
-			break;
-		pages = n;
-		fault = n;
-		if (!tries)
-			bring_in_ahead(xl, addr, pages, store);
-	}
-	return -EFAULT;
+	return answer(chunk, addr, pages, store);
 }

@@ -26,6 +26,7 @@ void guest_debugfs_add(struct guest_card *card)
 	debugfs_create_u64("requests", 0400, card->debugfs, &counters->requests);
 	debugfs_create_u64("pages", 0400, card->debugfs, &counters->pages);
 	debugfs_create_u64("bad", 0400, card->debugfs, &counters->bad);
+	debugfs_create_u64("retries", 0400, card->debugfs, &counters->retries);
 	debugfs_create_u64("invalidations", 0400, card->debugfs,
 			   &counters->invalidations);
 	debugfs_create_u64("wait_ns", 0400, card->debugfs, &counters->wait_ns);

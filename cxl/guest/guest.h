@@ -58,6 +58,7 @@ struct guest_window {
  * @requests: pages that the VF asked for, so many times
  * @pages: entries in the answers
  * @bad: requests answered with "bad address"
+ * @retries: how often there was no memory for an answer
  * @invalidations: told to the VF
  * @wait_ns: time that the answers took
  */
@@ -65,6 +66,7 @@ struct guest_counters {
 	u64 requests;
 	u64 pages;
 	u64 bad;
+	u64 retries;
 	u64 invalidations;
 	u64 wait_ns;
 };

@@ -12,6 +12,10 @@
 
 #include "guest.h"
 
+/* Between two looks for memory of which there was none, in jiffies */
+#define MIN_DELAY	((long)HZ / 100 + 1)
+#define MAX_DELAY	((long)HZ)
+
 /* Is there a request that was not answered? */
 bool guest_translator_asked(struct guest_card *card)
 {
@@ -66,11 +70,14 @@ static int answer_kernel(struct guest_card *card, u64 addr, unsigned int pages,
 	struct page *page;
 	dma_addr_t dma;
 	unsigned int i;
+	int rc = 0;
 
 	for (i = 0; i < pages; i++) {
+		rc = -EFAULT;
 		page = capi_kernel_page(addr + ((u64)i << PAGE_SHIFT));
 		if (!page || (store && PageReserved(page)))
 			break;
+		rc = -ENOMEM;
 		dma = dma_map_page(&card->vf->dev, page, 0, PAGE_SIZE,
 				   DMA_BIDIRECTIONAL);
 		if (dma_mapping_error(&card->vf->dev, dma))
@@ -81,7 +88,7 @@ static int answer_kernel(struct guest_card *card, u64 addr, unsigned int pages,
 				    (store ? CAPI_MDEV_ENTRY_STORE : 0));
 	}
 	if (!i)
-		return -EFAULT;
+		return rc;
 	guest_translator_answer(card, addr, i, CAPI_MDEV_ANSWER_ONCE);
 	return 0;
 }
@@ -117,18 +124,48 @@ static int answer(struct guest_card *card)
 	return answer_process(card, addr, pages, store);
 }
 
+/*
+ * There was no memory for an answer, which is not the address's fault. How long
+ * the AFU waits is the host's matter: it gives up by another request, or when it
+ * is stopped. Returns whether to try again.
+ */
+static bool wait_for_memory(struct guest_card *card, long delay)
+{
+	struct guest_translator *xl = &card->translator;
+
+	xl->counters.retries++;
+	return !wait_event_killable_timeout(xl->wait,
+					    READ_ONCE(xl->ending) ||
+					    guest_translator_asked(card),
+					    delay);
+}
+
+/* Returns an error if the address is bad. */
+static int answer_patiently(struct guest_card *card)
+{
+	long delay = MIN_DELAY;
+	int rc;
+
+	for (;;) {
+		rc = answer(card);
+		if (rc != -ENOMEM)
+			return rc;
+		if (!wait_for_memory(card, delay))
+			return 0;
+		delay = min(2 * delay, MAX_DELAY);
+	}
+}
+
 static void serve(struct guest_card *card)
 {
 	struct guest_translator *xl = &card->translator;
 	u64 start = ktime_get_ns();
-	int rc;
 
 	WRITE_ONCE(xl->last, le32_to_cpu(READ_ONCE(xl->block->token)));
 	dma_rmb(); /* the token before the request */
 	forget_once(card);
 	xl->counters.requests++;
-	rc = answer(card);
-	if (rc) {
+	if (answer_patiently(card)) {
 		xl->counters.bad++;
 		guest_translator_answer(card, 0, 0, 0);
 	}
