@@ -54,8 +54,7 @@ static int guest_attach(struct cxl_context *ctx, const struct capi_work *work)
 	}
 	window->started = true;
 	window->running = true;
-	capi_context_set_process_element(ctx, guest_load(card,
-							 CAPI_MDEV_REG_PE));
+	capi_context_set_process_element(ctx, card->pe);
 out:
 	mutex_unlock(&window->lock);
 	return rc;

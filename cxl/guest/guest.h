@@ -129,6 +129,7 @@ struct guest_vector {
  * @regs: its BAR0
  * @psa: its BAR2
  * @irqs: AFU interrupts
+ * @pe: process element
  * @nr_vectors: MSI-X vectors there are; the first is for events
  * @vectors: one for each
  * @desc: the AFU
@@ -154,6 +155,7 @@ struct guest_card {
 	void __iomem *regs;
 	void __iomem *psa;
 	unsigned int irqs;
+	unsigned int pe;
 	unsigned int nr_vectors;
 	struct guest_vector *vectors;
 	struct capi_afu_desc desc;

@@ -55,12 +55,24 @@ static void read_abi(struct guest_card *card)
 	card->desc.driver = &card->driver;
 }
 
+/* What the core does not check itself */
+static bool desc_ok(struct guest_card *card)
+{
+	if (card->desc.psa_size == pci_resource_len(card->vf, 2) &&
+	    card->irqs <= CAPI_MAX_IRQS && card->pe < CAPI_MAX_CONTEXTS)
+		return true;
+	pci_err(card->vf, "registers that cannot be: size 0x%llx, %u interrupts, process element %u\n",
+		card->desc.psa_size, card->irqs, card->pe);
+	return false;
+}
+
 static int read_desc(struct guest_card *card)
 {
 	u32 id = guest_load(card, CAPI_MDEV_REG_AFU_ID);
 	void __iomem *regs = card->regs;
 
 	card->irqs = guest_load(card, CAPI_MDEV_REG_IRQS);
+	card->pe = guest_load(card, CAPI_MDEV_REG_PE);
 	card->desc = (struct capi_afu_desc) {
 		.kind = "vf",
 		.description = "one context of an AFU",
@@ -74,8 +86,7 @@ static int read_desc(struct guest_card *card)
 		.map_offset = readq(regs + CAPI_MDEV_REG_MAP_OFFSET),
 		.map_size = readq(regs + CAPI_MDEV_REG_MAP_SIZE),
 	};
-	if (card->desc.psa_size != pci_resource_len(card->vf, 2) ||
-	    card->irqs > CAPI_MAX_IRQS)
+	if (!desc_ok(card))
 		return -ENODEV;
 	capi_function_init(&card->function, card->desc.vendor,
 			   card->desc.device);
