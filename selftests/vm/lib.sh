@@ -283,8 +283,8 @@ ktap_plan_at_end()
 	ktap_set_plan $((KTAP_CNT_PASS + KTAP_CNT_FAIL + KTAP_CNT_SKIP))
 }
 
-# Nor do the guests' kernels have anything worse than a warning to say. Warnings
-# are not on their consoles: an emulated CPU gets one at every boot.
+# Nor do the guests' kernels warn, once they have booted. Before, warnings are not
+# on their consoles: an emulated CPU gets one at every boot.
 guests_are_clean()
 {
 	! grep -h -E -f /complaints "$logs/$test"-*.console | sed 's/^/# /' | grep .
