@@ -144,24 +144,55 @@ static int driver_write(const char *name, const char *function)
 	return write_file(path, function);
 }
 
-/* A reader is woken, and what is mapped is lost. */
-TEST_F(guest_owner, unbound_under_a_reader)
-{
-	struct reader reader;
+/**
+ * struct user - somebody who uses a file
+ * @memory: what he has mapped of it
+ * @reader: waits for an event
+ */
+struct user {
 	char *memory;
+	struct reader reader;
+};
+
+#define SELF	FIXTURE_DATA(guest_owner)
+
+static int use(SELF *self, struct user *user)
+{
+	struct from from = { .fd = self->fd, .offset = -1 };
+	int ret = cxl_start(self->fd);
 	__u32 value;
 
-	ASSERT_EQ(0, cxl_start(self->fd));
-	memory = cxl_map(self->fd, self->page, self->page);
-	ASSERT_NE(MAP_FAILED, memory);
-	EXPECT_TRUE(can_load(memory, &value));
-	ASSERT_EQ(0, reader_start(&reader, (struct from){ .fd = self->fd,
-				  .offset = -1 }, &self->event,
-				  sizeof(self->event)));
-	ASSERT_TRUE(reader_asleep(&reader));
+	if (ret)
+		return ret;
+	user->memory = cxl_map(self->fd, self->page, self->page);
+	if (user->memory == MAP_FAILED || !can_load(user->memory, &value))
+		return -EFAULT;
+	ret = reader_start(&user->reader, from, &self->event,
+			   sizeof(self->event));
+	if (ret)
+		return ret;
+	return reader_asleep(&user->reader) ? 0 : -ETIMEDOUT;
+}
+
+/* The reader is woken, and what is mapped is lost. Returns what he read. */
+static int lose(SELF *self, struct user *user)
+{
+	int ret = reader_join(&user->reader);
+	__u32 value;
+
+	if (can_load(user->memory, &value))
+		return -EEXIST;
+	munmap(user->memory, self->page);
+	return ret;
+}
+
+TEST_F(guest_owner, unbound_under_a_reader)
+{
+	struct user user;
+
+	ASSERT_EQ(0, use(self, &user));
 	EXPECT_EQ(0, driver_write("unbind", self->context.card));
-	EXPECT_EQ(-EIO, reader_join(&reader));
-	EXPECT_FALSE(can_load(memory, &value));
+	EXPECT_EQ(-EIO, lose(self, &user));
 	EXPECT_EQ(-EIO, cxl_start(self->other));
 	EXPECT_EQ(POLLERR, poll_now(self->fd));
 
@@ -172,32 +203,21 @@ TEST_F(guest_owner, unbound_under_a_reader)
 	ASSERT_EQ(0, afu_find(&self->afu, 0));
 	self->other = node_open(&self->afu, 's', 0);
 	EXPECT_EQ(0, cxl_start(self->other));
-	munmap(memory, self->page);
 }
 
 /* Somebody resets the function: to all who use it, the link was down. */
 TEST_F(guest_owner, reset_under_a_reader)
 {
-	struct reader reader;
-	char path[128], *memory;
-	__u32 value;
+	struct user user;
+	char path[128];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
 		 self->context.card);
 	ASSERT_EQ(0, cxl_driver_events(self->fd, CAPI_ECHO_ABI));
-	ASSERT_EQ(0, cxl_start(self->fd));
-	memory = cxl_map(self->fd, self->page, self->page);
-	ASSERT_NE(MAP_FAILED, memory);
-	EXPECT_TRUE(can_load(memory, &value));
-	ASSERT_EQ(0, reader_start(&reader, (struct from){ .fd = self->fd,
-				  .offset = -1 }, &self->event,
-				  sizeof(self->event)));
-	ASSERT_TRUE(reader_asleep(&reader));
+	ASSERT_EQ(0, use(self, &user));
 	ASSERT_EQ(0, write_file(path, "1"));
-	EXPECT_EQ(-EIO, reader_join(&reader));
-	EXPECT_FALSE(can_load(memory, &value));
+	EXPECT_EQ(-EIO, lose(self, &user));
 	EXPECT_EQ(-EIO, cxl_start(self->other));
-	munmap(memory, self->page);
 
 	close(self->fd);
 	close(self->other);
