@@ -111,6 +111,7 @@ static u8 run(struct worker *worker, struct capi_memcpy_element what)
 	CHECK(!start(worker));
 	what.cmd = 0;
 	*element = what;
+	/* The AFU takes it as soon as it sees this. */
 	smp_store_release(&element->cmd, cmd);
 	status = happens(&element->status) ? element->status : 0;
 	CHECK(!cxl_stop_context(worker->ctx));

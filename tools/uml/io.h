@@ -9,9 +9,9 @@
 #include <linux/io.h>
 
 #undef __raw_readq
-#define __raw_readq(addr) (*(const volatile u64 __force *)(addr))
+#define __raw_readq(addr) READ_ONCE(*(const u64 __force *)(addr))
 
 #undef __raw_writeq
-#define __raw_writeq(value, addr) ((void)(*(volatile u64 __force *)(addr) = (value)))
+#define __raw_writeq(value, addr) WRITE_ONCE(*(u64 __force *)(addr), value)
 
 #endif
