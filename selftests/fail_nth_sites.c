@@ -99,8 +99,12 @@ static bool line_begins(const char *with)
  * struct object - a module's file
  * @name: the module
  * @base: the file
+ * @size: of it, in bytes
+ * @header: where it begins
  * @sections: its sections
  * @symbols: their names are in @strings
+ * @nr_symbols: how many
+ * @strings: of them
  */
 struct object {
 	const char *name;
