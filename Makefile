@@ -56,6 +56,9 @@ coverage: ## which lines tests run: kunit and selftest-um, and what a fuzzer did
 	@tools/vm/check.sh kunit um; status=$$?; \
 		tools/uml/coverage.sh && exit $$status
 
+fuzz: ## run random programs against everything for MINUTES, guided by what they reach
+	@KERNEL=$(if $(filter file,$(origin KERNEL)),um,$(KERNEL)) tools/vm/fuzz.sh
+
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
 
@@ -76,4 +79,4 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: modules tools install run shell vm-cmd lint kunit selftest selftest-um \
-	check-debug coverage model check-vm check clean help
+	check-debug coverage fuzz model check-vm check clean help
