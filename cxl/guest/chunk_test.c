@@ -6,7 +6,9 @@
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
 #include <linux/hmm.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/uaccess.h>
 
 #include "guest.h"
 
@@ -28,6 +30,7 @@ enum state { HOLE, ABSENT, READ_ONLY, PRESENT };
  * @block: for answers
  * @page: all pages are this one
  * @state: of the process's pages, from START on
+ * @endless: there is something mapped at all other addresses
  * @lost: so many times, a page is gone as soon as it was brought in
  * @busy: so often the page tables change while they are looked at
  * @changed: so often they have changed when the VF is to be told
@@ -45,6 +48,7 @@ struct chunk_test {
 	struct capi_mdev_translation block;
 	struct page *page;
 	enum state state[PAGES];
+	bool endless;
 	unsigned int lost;
 	unsigned int busy;
 	unsigned int changed;
@@ -101,6 +105,24 @@ static long test_get_pages(struct mm_struct *mm, unsigned long addr,
 		if (state[i] == ABSENT || flags & FOLL_WRITE)
 			state[i] = PRESENT;
 	return i ? (long)i : -EFAULT;
+}
+
+static bool test_lookup(struct mm_struct *mm, unsigned long addr)
+{
+	enum state *state = state_at(addr);
+
+	return state ? *state != HOLE : now->endless;
+}
+
+/* No stack is above what is not there. */
+static unsigned long test_touch(void *to, const void __user *from,
+				unsigned long n)
+{
+	return n;
+}
+
+static void test_use_mm(struct mm_struct *mm)
+{
 }
 
 static int test_lock(struct mm_struct *mm)
@@ -185,7 +207,11 @@ static void test_answer(struct guest_card *card, u64 addr, unsigned int pages,
 #undef dma_unmap_page
 #undef writeq
 #define hmm_range_fault test_range_fault
-#define get_user_pages_remote test_get_pages
+#define capi_get_pages test_get_pages
+#define vma_lookup test_lookup
+#define kthread_use_mm test_use_mm
+#define kthread_unuse_mm test_use_mm
+#define copy_from_user test_touch
 #define mmap_read_lock_killable test_lock
 #define mmap_read_trylock test_trylock
 #define mmap_read_unlock test_unlock
@@ -213,7 +239,7 @@ static int chunk_init(struct kunit *test)
 	xl = &now->card.translator;
 	mutex_init(&xl->lock);
 	xa_init(&xl->chunks);
-	INIT_LIST_HEAD(&xl->oldest);
+	INIT_LIST_HEAD(&xl->lru);
 	xl->block = &now->block;
 	test->priv = now;
 	return 0;
@@ -316,10 +342,8 @@ static void changes_meanwhile(struct kunit *test)
 static void killed(struct kunit *test)
 {
 	now->dying = true;
-	KUNIT_EXPECT_EQ(test, -EFAULT,
-			guest_chunk_answer(&now->card, page(0), 1, false));
 	now->state[0] = PRESENT;
-	KUNIT_EXPECT_EQ(test, -EFAULT,
+	KUNIT_EXPECT_EQ(test, -EINTR,
 			guest_chunk_answer(&now->card, page(0), 1, false));
 	KUNIT_EXPECT_EQ(test, 0, now->answers);
 }
@@ -385,23 +409,58 @@ static void taken_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, now->card.translator.counters.invalidations);
 }
 
+/* Caller has had one chunk told. Those behind what has a state are told nothing. */
+static void fill(void)
+{
+	unsigned int i;
+
+	now->endless = true;
+	for (i = 1; i < MAX_CHUNKS; i++)
+		guest_chunk_answer(&now->card, page(PAGES) + i * GUEST_CHUNK_SIZE,
+				   1, true);
+}
+
 /* The oldest chunk goes; while the VF works, it is told. */
 static void too_many(struct kunit *test)
 {
 	struct guest_translator *xl = &now->card.translator;
-	unsigned int i;
 
 	xl->task = current;
 	now->state[0] = PRESENT;
 	KUNIT_ASSERT_EQ(test, 0, guest_chunk_answer(&now->card, page(0), 1, true));
-	for (i = 1; i < MAX_CHUNKS; i++)
-		guest_chunk_answer(&now->card, START + i * GUEST_CHUNK_SIZE, 1, true);
+	fill();
 	KUNIT_EXPECT_EQ(test, MAX_CHUNKS, xl->nr_chunks);
 	KUNIT_EXPECT_EQ(test, 0, now->invalidated);
 	guest_chunk_answer(&now->card, 0, 1, true);
 	KUNIT_EXPECT_EQ(test, MAX_CHUNKS, xl->nr_chunks);
 	KUNIT_EXPECT_EQ(test, START | ilog2(GUEST_CHUNK_SIZE), now->invalidated);
 	KUNIT_EXPECT_EQ(test, 0, now->mapped);
+}
+
+/* One that was asked for again is not the oldest. */
+static void asked_again(struct kunit *test)
+{
+	struct guest_translator *xl = &now->card.translator;
+
+	xl->task = current;
+	now->state[0] = PRESENT;
+	KUNIT_ASSERT_EQ(test, 0, guest_chunk_answer(&now->card, page(0), 1, true));
+	fill();
+	KUNIT_ASSERT_EQ(test, 0, guest_chunk_answer(&now->card, page(0), 1, true));
+	guest_chunk_answer(&now->card, 0, 1, true);
+	KUNIT_EXPECT_EQ(test, MAX_CHUNKS, xl->nr_chunks);
+	KUNIT_EXPECT_EQ(test, 0, now->invalidated);
+	KUNIT_EXPECT_EQ(test, 1, now->mapped);
+}
+
+/* Where nothing is mapped, nothing is kept. */
+static void wild(struct kunit *test)
+{
+	struct guest_translator *xl = &now->card.translator;
+
+	KUNIT_EXPECT_EQ(test, -EFAULT,
+			guest_chunk_answer(&now->card, page(0), 1, false));
+	KUNIT_EXPECT_EQ(test, 0, xl->nr_chunks);
 }
 
 /* Memory that is touched in order is brought in ahead, never beyond a chunk. */
@@ -438,6 +497,8 @@ static struct kunit_case chunk_cases[] = {
 	KUNIT_CASE(not_mapped),
 	KUNIT_CASE(taken_back),
 	KUNIT_CASE(too_many),
+	KUNIT_CASE(asked_again),
+	KUNIT_CASE(wild),
 	KUNIT_CASE(in_order),
 	{}
 };

@@ -26,6 +26,7 @@
  * @store: to store there
  * @mapped: pages mapped for one answer
  * @map_fails: so many pages can be mapped before one cannot
+ * @map_late: before that, mapping fails so many times
  * @token: of the last answer
  * @answered: there is one
  * @dropped: chunks were forgotten
@@ -42,6 +43,7 @@ struct translate_test {
 	bool store;
 	int mapped;
 	unsigned int map_fails;
+	unsigned int map_late;
 	u32 token;
 	struct completion answered;
 	bool dropped;
@@ -93,6 +95,10 @@ static void test_mmput(struct mm_struct *mm)
 static dma_addr_t test_map(struct device *dev, struct page *page, size_t offset,
 			   size_t size, enum dma_data_direction direction)
 {
+	if (now->map_late) {
+		now->map_late--;
+		return DMA_MAPPING_ERROR;
+	}
 	if (!now->map_fails)
 		return DMA_MAPPING_ERROR;
 	now->map_fails--;
@@ -246,8 +252,10 @@ static void kernel(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, 0, ask(test, PAGE_SIZE, 1, 0), "of user space");
 	now->map_fails = 2;
 	KUNIT_EXPECT_EQ(test, 2, ask(test, addr, 4, 0));
-	now->map_fails = 0;
-	KUNIT_EXPECT_EQ(test, 0, ask(test, addr, 4, 0));
+	now->map_fails = UINT_MAX;
+	now->map_late = 3;
+	KUNIT_EXPECT_EQ_MSG(test, 4, ask(test, addr, 4, 0), "when there is room");
+	KUNIT_EXPECT_EQ(test, 3, now->card.translator.counters.retries);
 	KUNIT_EXPECT_EQ(test, 0, now->asked);
 	free_pages(addr, 2);
 }
