@@ -14,18 +14,25 @@
 #include "core.h"
 #include "trace.h"
 
-/* Makes a context one that a file stands for. */
+/* Makes a context one that a file stands for, unless one does. */
 static int bind_file(struct cxl_context *ctx)
 {
 	struct capi_event_reader *reader = capi_event_reader_create(ctx);
+	int rc = 0;
 
 	if (!reader)
 		return -ENOMEM;
 	mutex_lock(&ctx->mutex);
-	ctx->reader = reader;
-	WRITE_ONCE(ctx->has_file, true);
+	if (ctx->reader) {
+		rc = -EEXIST;
+	} else {
+		swap(ctx->reader, reader);
+		WRITE_ONCE(ctx->has_file, true);
+	}
 	mutex_unlock(&ctx->mutex);
-	return 0;
+	if (reader)
+		capi_event_reader_put(reader);
+	return rc;
 }
 
 static void unbind_file(struct cxl_context *ctx)
@@ -360,8 +367,6 @@ struct file *cxl_get_fd(struct cxl_context *ctx, struct file_operations *fops,
 	struct file *file;
 	int rc;
 
-	if (ctx->has_file)
-		return ERR_PTR(-EEXIST);
 	if (fops)
 		fill_in(fops);
 

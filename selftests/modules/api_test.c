@@ -4,6 +4,7 @@
  * and, for what those cannot show, of memcpy AFUs.
  * Loading fails with EINVAL when a check does; the log says which.
  */
+#include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -80,6 +81,28 @@ static void test_map(struct cxl_context *ctx)
 	CHECK(!cxl_start_context(ctx, 0, NULL));
 	CHECK(!cxl_psa_map(ctx));
 	CHECK(!cxl_stop_context(ctx));
+}
+
+/* One file stands for a context; it goes with the context. */
+static void test_file(struct pci_dev *pdev)
+{
+	struct cxl_context *ctx = cxl_dev_context_init(pdev);
+	struct file *file;
+	int fd, other;
+
+	CHECK(!IS_ERR(ctx));
+	if (IS_ERR(ctx))
+		return;
+	file = cxl_get_fd(ctx, NULL, &fd);
+	CHECK(!IS_ERR(file));
+	if (IS_ERR(file)) {
+		cxl_release_context(ctx);
+		return;
+	}
+	CHECK(PTR_ERR(cxl_get_fd(ctx, NULL, &other)) == -EEXIST);
+	CHECK(cxl_fops_get_context(file) == ctx);
+	put_unused_fd(fd);
+	fput(file);
 }
 
 static void test_contexts(struct pci_dev *pdev)
@@ -263,6 +286,7 @@ static int api_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	CHECK(cxl_pci_to_cfg_record(pdev) == 0);
 	test_default(pdev);
 	test_contexts(pdev);
+	test_file(pdev);
 	test_clear();
 	api_test_irqs(pdev);
 	test_vpd(pdev);
