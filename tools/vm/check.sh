@@ -48,7 +48,7 @@ case " $* " in
 	;;
 esac
 
-"$top/tools/vm/host.sh" run check vm kernels
+"$top/tools/vm/host.sh" run check vm kernels coverage
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 for name in "$@"; do
