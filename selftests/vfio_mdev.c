@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <limits.h>
@@ -22,37 +21,6 @@
 #define BUS		"/sys/class/mdev_bus"
 #define DEVICES		"/sys/bus/mdev/devices"
 #define DEBUGFS		"/sys/kernel/debug"
-
-/* Files */
-
-int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-int read_file(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, size - 1);
-	if (len < 0)
-		len = -errno;
-	else
-		text[len] = '\0';
-	close(fd);
-	return len;
-}
 
 /* The first path that matches, or -ENOENT. */
 static int find(const char *pattern, char *path, size_t size)

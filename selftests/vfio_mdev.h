@@ -13,6 +13,7 @@
 #include <misc/capi_echo.h>
 
 #include "capi_vfio.h"
+#include "text_file.h"
 
 /* How long a test waits for what must come, in milliseconds */
 #define PATIENCE	20000
@@ -123,10 +124,6 @@ int poll_for(int fd, int events);
 int irq_eventfd(struct mdev *mdev, unsigned int index, unsigned int start);
 /* How often it was signalled since the last look */
 unsigned long long eventfd_count(int fd);
-
-/* Files, mostly of sysfs and debugfs */
-int write_file(const char *path, const char *text);
-int read_file(const char *path, char *text, size_t size);
 
 /* Loops as long as patience lasts and @condition does not hold. */
 bool still_patient(long long *deadline);

@@ -101,7 +101,7 @@ static void show_processes(void)
 
 	for (pid = 2; pid < 32768; pid++) {
 		snprintf(path, sizeof(path), "/proc/%u/comm", pid);
-		if (read_text(path, text, sizeof(text)) > 0 && text[0] == 'f')
+		if (read_file(path, text, sizeof(text)) > 0 && text[0] == 'f')
 			printf("# process %u: %s", pid, text);
 	}
 }

@@ -25,7 +25,7 @@ static int device_create(struct device *device, unsigned int number)
 	snprintf(path, sizeof(path),
 		 "/sys/class/mdev_bus/%s/mdev_supported_types/capi_mdev-%s/create",
 		 card_name(number / 2), is_memcpy(number) ? "memcpy" : "echo");
-	ret = write_text(path, device->uuid);
+	ret = write_file(path, device->uuid);
 	if (!ret || ret == -EEXIST)
 		device->made = true;
 	return ret;
@@ -190,6 +190,6 @@ void device_remove(struct device *device)
 	if (!device->made)
 		return;
 	snprintf(path, sizeof(path), MDEVS "/%s/remove", device->uuid);
-	write_text(path, "1");
+	write_file(path, "1");
 	device->made = false;
 }

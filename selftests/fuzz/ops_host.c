@@ -45,7 +45,7 @@ static bool post(struct state *state, const __u8 *arg)
 	context_path(state, arg[0], "post", path);
 	number_text(arg[2], number, sizeof(number));
 	snprintf(text, sizeof(text), "%s %s", words[arg[1]], number);
-	write_text(path, text);
+	write_file(path, text);
 	return true;
 }
 
@@ -55,7 +55,7 @@ static bool next_fetch(struct state *state, const __u8 *arg)
 
 	context_path(state, arg[0], "next_fetch", path);
 	number_text(arg[1], text, sizeof(text));
-	write_text(path, arg[1] ? text : "null");
+	write_file(path, arg[1] ? text : "null");
 	return true;
 }
 
@@ -67,7 +67,7 @@ static bool counter(struct state *state, const __u8 *arg)
 	char path[PATH_MAX], text[64];
 
 	context_path(state, arg[0], names[arg[1]], path);
-	read_text(path, text, sizeof(text));
+	read_file(path, text, sizeof(text));
 	return true;
 }
 
@@ -113,11 +113,11 @@ static bool attribute(struct state *state, const __u8 *arg)
 	snprintf(path, sizeof(path), MDEVS "/%s/capi/%s", device->uuid,
 		 attributes[arg[1]]);
 	if (arg[3] / 2) {
-		read_text(path, text, sizeof(text));
+		read_file(path, text, sizeof(text));
 		return true;
 	}
 	number_text(arg[2], text, sizeof(text));
-	write_text(path, text);
+	write_file(path, text);
 	return true;
 }
 
@@ -198,7 +198,7 @@ static bool timeout(struct state *state, const __u8 *arg)
 
 	number_text(arg[0], text, sizeof(text));
 	atomic_store(&state->host_changed, true);
-	write_text("/sys/module/capi_mdev/parameters/answer_timeout", text);
+	write_file("/sys/module/capi_mdev/parameters/answer_timeout", text);
 	return true;
 }
 

@@ -19,34 +19,6 @@
 
 static char cards[CARDS][32];
 
-int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-int read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, size - 1);
-	if (len < 0)
-		len = -errno;
-	else
-		text[len] = '\0';
-	close(fd);
-	return len;
-}
-
 int module_load(const char *name, const char *parameters)
 {
 	struct utsname uts;

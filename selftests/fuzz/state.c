@@ -158,18 +158,18 @@ static void restore_host(struct state *state)
 
 	if (!atomic_exchange(&state->host_changed, false))
 		return;
-	write_text("/sys/module/capi_mdev/parameters/answer_timeout", "1");
+	write_file("/sys/module/capi_mdev/parameters/answer_timeout", "1");
 	for (i = 0; i < 2 * CARDS; i++) {
 		afu_name(i / 2, i % 2, afu, sizeof(afu));
 		snprintf(path, sizeof(path), "/sys/class/cxl/%s/mode", afu);
-		write_text(path, "afu_directed");
+		write_file(path, "afu_directed");
 		snprintf(path, sizeof(path), "/sys/class/cxl/%s/irqs_max", afu);
-		write_text(path, "32");
+		write_file(path, "32");
 		snprintf(path, sizeof(path),
 			 "/sys/kernel/debug/capi_sim/%s/link",
 			 card_name(i / 2));
-		write_text(path, "1");
-		write_text("/sys/bus/pci/drivers/capi_mdev/bind",
+		write_file(path, "1");
+		write_file("/sys/bus/pci/drivers/capi_mdev/bind",
 			   card_name(i / 2));
 	}
 }
@@ -250,7 +250,7 @@ void state_release(struct state *state, struct pulse *pulse)
 static void do_job(const struct job *job)
 {
 	if (job->path[0]) {
-		write_text(job->path, job->text);
+		write_file(job->path, job->text);
 		return;
 	}
 	if (!module_unload(job->text))

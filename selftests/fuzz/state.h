@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "../text_file.h"
 #include "capi_vfio.h"
 #include "fuzz.h"
 
@@ -155,8 +156,6 @@ int module_unload(const char *name);
 /* PCI function of the adapter, by number; NULL if it is gone */
 const char *card_name(unsigned int number);
 void afu_name(unsigned int card, bool memcpy, char *name, size_t size);
-int write_text(const char *path, const char *text);
-int read_text(const char *path, char *text, size_t size);
 
 /* values.c: what numbers in programs stand for */
 __u64 value(__u8 code);

@@ -106,7 +106,7 @@ static void show(pid_t pid, pid_t tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", pid, tid);
 	/* User Mode Linux does not read others' stacks without an alarm of KASAN's. */
 	if (is_uml() ||
-	    read_text(path, text, sizeof(text)) <= 0)
+	    read_file(path, text, sizeof(text)) <= 0)
 		return;
 	printf("# thread %d:\n", tid);
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
@@ -154,7 +154,7 @@ static void say_hang(pid_t pid, unsigned int worker)
 		if (shared->pulses[worker][i].tid != pid)
 			show(pid, shared->pulses[worker][i].tid);
 	fflush(stdout);
-	write_text("/proc/sysrq-trigger", "w");
+	write_file("/proc/sysrq-trigger", "w");
 }
 
 static void stop(void)

@@ -12,6 +12,7 @@
 
 #include <linux/vfio.h>
 
+#include "../text_file.h"
 #include "msix.h"
 
 #define DRIVER		"/sys/bus/pci/drivers/vfio-pci"
@@ -33,7 +34,7 @@ static int bind_driver(struct vf *vf)
 	if (system("modprobe vfio-pci") || system("modprobe vfio_iommu_type1"))
 		return fail("modprobe", -ENOENT);
 	/* The guest's IOMMU need not remap interrupts. */
-	ret = vf_write_file(TYPE1 "/allow_unsafe_interrupts", "1");
+	ret = write_file(TYPE1 "/allow_unsafe_interrupts", "1");
 	if (ret)
 		return fail(TYPE1, ret);
 
@@ -43,7 +44,7 @@ static int bind_driver(struct vf *vf)
 	vf_write(vf, "driver/unbind", vf->bdf);
 	ret = vf_write(vf, "driver_override", "vfio-pci");
 	if (!ret)
-		ret = vf_write_file("/sys/bus/pci/drivers_probe", vf->bdf);
+		ret = write_file("/sys/bus/pci/drivers_probe", vf->bdf);
 	return ret || access(path, F_OK) ? fail("bind", ret ?: -ENODEV) : 0;
 }
 

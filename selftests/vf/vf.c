@@ -12,44 +12,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../text_file.h"
 #include "vf.h"
 
 #define MAX_CAPS	48
-
-/* Files */
-
-int vf_write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 int vf_write(struct vf *vf, const char *name, const char *text)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), VF_DEVICES "/%s/%s", vf->bdf, name);
-	return vf_write_file(path, text);
+	return write_file(path, text);
 }
 
 static bool is_ours(const char *vendor)
 {
-	char text[16] = "";
-	int fd = open(vendor, O_RDONLY | O_CLOEXEC);
+	char text[16];
 
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	return strtoul(text, NULL, 16) == CAPI_ECHO_VENDOR;
+	return read_file(vendor, text, sizeof(text)) > 0 &&
+	       strtoul(text, NULL, 16) == CAPI_ECHO_VENDOR;
 }
 
 /* Fills in the name. */

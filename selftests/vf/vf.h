@@ -72,7 +72,6 @@ int vf_enable(struct vf *vf);
 
 /* Writes an attribute of the function. */
 int vf_write(struct vf *vf, const char *name, const char *text);
-int vf_write_file(const char *path, const char *text);
 
 /* One load or store of 1, 2, 4 or 8 bytes; little endian. */
 __u64 vf_load(const struct vf *vf, unsigned int bar, __u64 off,
