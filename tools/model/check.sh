@@ -4,7 +4,7 @@
 # check.sh: search the model of the event protocol, events.pml, through. Every
 # state that it can reach is visited and stored as it is (no bitstate hashing), so
 # a search that ends with 0 errors says that there is none. Then each mistake that
-# can be seeded has to be found. One TAP result each, as tools/vm/tally.awk sums
+# can be seeded has to be found. One TAP result each, as tools/vm/tally.pl sums
 # up; what was searched is behind it.
 
 . "$(dirname "$0")/../vm/lib.sh"
@@ -157,6 +157,6 @@ fi
 work=$(mktemp -d)
 start=$SECONDS
 all | xargs -d '\n' -n 3 -P "$at_once" "$0" one "$work" |
-	awk -f "$top/tools/vm/tally.awk" || status=$?
+	"$top/tools/vm/tally.pl" || status=$?
 echo "# $((SECONDS - start)) s, $(spin -V), at most $at_once times $megabytes MiB"
 exit "${status:-0}"

@@ -65,4 +65,4 @@ for name in "$@"; do
 	part "$name"
 	wait
 	cat "$output"
-done | awk -f "$top/tools/vm/tally.awk"
+done | "$top/tools/vm/tally.pl"
