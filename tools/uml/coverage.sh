@@ -29,13 +29,12 @@ merge()
 {
 	local sources name merged=()
 
-	for sources in "$cache"/coverage/*/*/sources; do
-		[ -e "$sources" ] || continue
-		name=$(basename "$(dirname "${sources%/*}")")
+	while read -r sources; do
+		name=${sources%%/*}
 		[[ $# -eq 0 || " $* " == *" $name "* ]] || continue
-		quietly lines "${sources%/*}" "$tmp/${#merged[@]}"
+		quietly lines "$cache/coverage/${sources%/*}" "$tmp/${#merged[@]}"
 		merged+=(-a "$tmp/${#merged[@]}")
-	done
+	done < <(cd "$cache/coverage" 2>/dev/null && find . -name sources -printf '%P\n')
 	[ ${#merged[@]} -ne 0 ] || die "nothing was counted yet"
 	lcov -q "${merged[@]}" -o "$tmp/merged"
 }

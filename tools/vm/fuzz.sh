@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # fuzz.sh: run the fuzzer on kernel series $KERNEL for $MINUTES, or the programs in
-# the file $REPLAY and no others. Prints TAP. What was found goes to the cache, and
-# is where the next run begins; so does the end of the log where it failed.
+# the file $REPLAY and no others, in $GUESTS guests at once: User Mode Linux has but
+# one CPU. Prints TAP. What was found goes to the cache, and is where the next run
+# begins; so does the end of the log where it failed.
+#
+# fuzz.sh GUEST FOLDER: what it runs for each guest, whose results go to the folder.
 
 . "$(dirname "$0")/lib.sh"
 . "$top/tools/vm/build.sh"
@@ -12,18 +15,16 @@
 
 series=${KERNEL:-um}
 minutes=${MINUTES:-10}
-seed=${SEED:-$(od -An -N 4 -t u4 /dev/urandom | tr -d ' ')}
 replay=${REPLAY:-}
 corpus=$cache/corpus
 logs=$cache/logs
 . "$top/tools/kernels/boot.sh"
-[ "$series" != um ] || count_as fuzz
 
 # not_ok NAME: what explains it comes on stdin.
 not_ok()
 {
 	sed 's/^/# /'
-	echo "not ok - $series: fuzz: $1"
+	echo "not ok - $label: fuzz: $1"
 }
 
 # What a guest is given besides the selftests
@@ -47,17 +48,15 @@ arguments()
 	fi
 }
 
-# A run that came to its end says what is worth keeping; of another all is kept.
-keep_corpus()
+# Of a guest that came to its end, what is worth keeping; of another all it found.
+found()
 {
-	[ -z "$replay" ] || return 0
-	if grep -q '^corpus: ' "$run/output"; then
-		sed -n 's/^corpus: //p' "$run/output" >"$corpus.new"
+	if grep -q '^corpus: ' "$1"; then
+		sed -n 's/^corpus: //p' "$1"
 	else
-		{ cat "$corpus" || :; sed -n 's/^find: //p' "$run/output"; } \
-			>"$corpus.new" 2>/dev/null
+		cat "$corpus" 2>/dev/null || :
+		sed -n 's/^find: //p' "$1"
 	fi
-	mv "$corpus.new" "$corpus"
 }
 
 # The programs that ran last, up to when the kernel first complained
@@ -71,30 +70,67 @@ keep_replay()
 	[ ! -s "$file" ] || echo "# to run these programs again: make fuzz REPLAY=$file KERNEL=$series"
 }
 
-"$top/tools/vm/host.sh" run check kernels
+# one_guest NUMBER FOLDER
+one_guest()
 {
+	local label=$series kernel part
+
+	[ "$guests" -eq 1 ] || label+=" $1"
+	seed=$((seed + $1 - 1))
+	: >"$2/$1"
 	kernel=$("$top/tools/vm/kernel.sh" "$series" 2>"$run/log") ||
-		{ not_ok kernel <"$run/log"; exit; }
+		{ not_ok kernel <"$run/log"; return; }
 	lock_builds
 	for part in modules programs selftests; do
 		build_$part "$kernel" >"$run/log" 2>&1 ||
-			{ not_ok "build $part" <"$run/log"; exit; }
+			{ not_ok "build $part" <"$run/log"; return; }
 	done
 	pack_inputs
 	pack "$kernel" "exec /run-fuzz $(arguments)" "$run/initramfs" "$selftests"
 	unlock_builds
 
-	echo "# MINUTES=$minutes SEED=$seed KERNEL=$series"
+	[ "$series" != um ] || count_as "fuzz/$1"
 	boot "$kernel" "$run/initramfs" $((minutes * 60 + 180 * patience)) 2>&1 |
-		grep --line-buffered -v -E '^(find|corpus): ' || :
+		sed -u -e '/^\(find\|corpus\): /d' -e "s/^\(not ok -\|ok -\|#\) /&$label: /" || :
 	complaints >"$run/log" || :
 	if [ -s "$run/log" ]; then
 		not_ok "kernel log" <"$run/log"
 	else
-		echo "ok - $series: fuzz: kernel log"
+		echo "ok - $label: fuzz: kernel log"
 	fi
 	if [ -s "$run/log" ] || grep -q '^not ok' "$run/output"; then
 		keep_replay
 	fi
-	keep_corpus
-} | awk -f "$top/tools/vm/tally.awk"
+	cp "$run/output" "$2/$1"
+}
+
+all_guests()
+{
+	local results=$run/results output i
+
+	mkdir "$results"
+	for ((i = 1; i <= guests; i++)); do
+		"$0" "$i" "$results" &
+	done
+	wait
+	for output in "$results"/*; do
+		[ -n "$replay" ] || found "$output"
+	done | sort -u >"$run/corpus"
+	[ ! -s "$run/corpus" ] || cp "$run/corpus" "$corpus"
+	sed -n 's/^\(not \)\?ok - fuzz: \([0-9]*\) operations in .*/\2/p' "$results"/* |
+		awk '{ n += $1 } END { print "# " n + 0 " operations in all" }'
+}
+
+export SEED=${SEED:-$(od -An -N 3 -t u4 /dev/urandom | tr -d ' ')}
+export GUESTS=${GUESTS:-$([ "$series" = um ] && nproc || echo 1)}
+seed=$SEED guests=$GUESTS
+if [ $# -ne 0 ]; then
+	one_guest "$@"
+else
+	"$top/tools/vm/host.sh" run check kernels
+	[ "$series" != um ] || rm -rf "$cache/coverage/fuzz"
+	{
+		echo "# MINUTES=$minutes SEED=$seed KERNEL=$series GUESTS=$guests"
+		all_guests
+	} | "$top/tools/vm/tally.pl"
+fi
