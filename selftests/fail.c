@@ -141,11 +141,11 @@ static const char * const fatal[] = {
 /* The kernel's own, about what it did itself where we had called it */
 static const char * const excused[] = {
 	/* vfio_create_group() puts a group that it was not done with. */
-	"drivers/vfio/group.c:",
+	" vfio_group_release+",
 	/* pci_register_host_bridge() frees a domain that it did not take. */
-	"lib/idr.c:",
-	/* pci_device_add() cannot fail, and says so. */
-	"drivers/pci/probe.c:",
+	" ida_free+",
+	/* It cannot fail, and says so. */
+	" pci_device_add+",
 };
 
 static bool any_of(const char * const *words, size_t n, const char *text)
