@@ -47,7 +47,7 @@ int vfio_queue_unmap(struct vfio_queue *q, unsigned int off, __u64 size)
 	return unmap.size == size ? 0 : -ENOENT;
 }
 
-static int map_registers(struct vfio_queue *q)
+int vfio_queue_map_registers(struct vfio_queue *q)
 {
 	struct capi_vfio *vfio = &q->mdev.vfio;
 	void *registers;
@@ -80,7 +80,7 @@ static int begin(struct vfio_queue *q)
 	if (!ret)
 		ret = vfio_queue_map(q, OTHER, SIZE - OTHER, READ_WRITE);
 	if (!ret)
-		ret = map_registers(q);
+		ret = vfio_queue_map_registers(q);
 	return ret ? ret : capi_vfio_start(&q->mdev.vfio, WED);
 }
 

@@ -48,6 +48,7 @@ int vfio_queue_close(struct vfio_queue *q);
 int vfio_queue_attach(struct vfio_queue *q);
 void vfio_queue_detach(struct vfio_queue *q);
 /* The registers only, which keep the device open as long as they are mapped */
+int vfio_queue_map_registers(struct vfio_queue *q);
 void vfio_queue_unmap_registers(struct vfio_queue *q);
 
 /* Maps and unmaps for the AFU, @off a place in the memory. */
