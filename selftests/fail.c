@@ -62,6 +62,24 @@ static int quiet(bool on)
 	return write_file(PRINTK, on ? "4 7 1 7" : "7 4 1 7");
 }
 
+/* Threads inherit it from who makes them. */
+static int set_slab(const char *name, unsigned int value)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), DEBUGFS "/failslab/%s", name);
+	snprintf(text, sizeof(text), "%u", value);
+	return write_file(path, text);
+}
+
+static int make_it_fail(pid_t tid, const char *value)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", tid);
+	return write_file(path, value);
+}
+
 /* What is kept from one program to the next, each line once */
 static void keep(const char *what)
 {
@@ -122,6 +140,8 @@ void fail_exit(struct fail *fail)
 	if (fail->log < 0)
 		return;
 	quiet(false);
+	if (fail->maker)
+		make_it_fail(fail->maker, "0");
 	close(fail->nth);
 	close(fail->log);
 }
@@ -216,8 +236,10 @@ static void look_at_frame(struct fail *fail, const char *text)
 		snprintf(fail->site, sizeof(fail->site), "%s", site);
 	if (fail->injected)
 		keep(site);
-	if (!guessed)
+	if (!guessed) {
+		fail->known = true;
 		keep(FAIL_KNOWN);
+	}
 }
 
 /* One record: "level,number,time,flags;text" */
@@ -307,18 +329,39 @@ pid_t fail_find_thread(const char *name, pid_t after)
 	return tid;
 }
 
+int fail_made_by(struct fail *fail, pid_t tid)
+{
+	int ret = set_slab("task-filter", 1);
+
+	fail->maker = tid;
+	return ret ? ret : make_it_fail(tid, "1");
+}
+
 void fail_arm(struct fail *fail)
 {
 	fail->site[0] = '\0';
 	fail->sure = 0;
-	set_nth(fail->nth, fail->n);
+	if (!fail->maker) {
+		set_nth(fail->nth, fail->n);
+		return;
+	}
+	set_slab("space", fail->n * FAIL_PIECE);
+	set_slab("times", 1);
+	set_slab("probability", 100);
 }
 
 void fail_disarm(struct fail *fail)
 {
 	char text[16] = "";
-	ssize_t len = pread(fail->nth, text, sizeof(text) - 1, 0);
+	ssize_t len;
 
+	if (fail->maker) {
+		set_slab("probability", 0);
+		read_file(DEBUGFS "/failslab/times", text, sizeof(text));
+		fail->injected = !atoi(text);
+		return;
+	}
+	len = pread(fail->nth, text, sizeof(text) - 1, 0);
 	/* If that failed, nothing had before. */
 	fail->injected = len > 0 && !strtoul(text, NULL, 10);
 	set_nth(fail->nth, 0);
@@ -345,11 +388,30 @@ void fail_begin(struct fail *fail)
 	fail->calls = 0;
 	fail->tolerated = 0;
 	fail->streak = 0;
+	fail->before = 0;
+	fail->fine = 0;
 }
 
-unsigned int fail_step(struct fail *fail)
+/*
+ * In a long step to another place, or to the end, there may have been more of them.
+ * Where places are guessed there would be no end of that.
+ */
+bool fail_next(struct fail *fail)
 {
-	return fail->coarse && fail->streak >= FAIL_STREAK ? fail->coarse : 1;
+	if (fail->before && fail->known && !(fail->injected && fail->streak)) {
+		fail->fine = fail->n;
+		fail->n = fail->before;
+	} else if (!fail->injected) {
+		return false;
+	}
+	fail->before = 0;
+	if (fail->coarse && fail->streak >= FAIL_STREAK && fail->n >= fail->fine) {
+		fail->before = fail->n;
+		fail->n += fail->coarse;
+	} else {
+		fail->n++;
+	}
+	return fail->n < FAIL_MAX;
 }
 
 /* What is there */

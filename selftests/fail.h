@@ -17,7 +17,7 @@
 /* The programs that ran, and where they failed something: "module function+..." */
 #define FAIL_SITES	"/tmp/fail_nth.sites"
 /* How long the tests of one entry may take, in seconds */
-#define FAIL_PATIENCE	100
+#define FAIL_PATIENCE	600
 /* So often is often enough. */
 #define FAIL_STREAK	3
 /* An entry ends by itself long before, or something is retried for ever. */
@@ -26,6 +26,7 @@
 /**
  * struct fail - an entry to the kernel that is made to fail
  * @nth: fail-nth of the thread whose allocations fail
+ * @maker: if not 0, what fails is instead in threads that this one makes
  * @log: the kernel's log, read up to now
  * @n: which allocation or copy is failed
  * @injected: one was, in this call
@@ -33,15 +34,19 @@
  * @tolerated: how many of these succeeded even so
  * @site: the place in our modules where the last one was, "" if in none
  * @sure: that place is known, and not guessed
+ * @known: so was another
  * @last: the place before that
  * @streak: how often it was the same
  * @first: where to begin, unless it is 1
  * @coarse: where one place has made the kernel allocate often enough, only every
  *	so many more; 0 for each
+ * @before: where such a step began
+ * @fine: none is left out up to here, as there was another place
  * @complaint: what the kernel said that it should not have
  */
 struct fail {
 	int nth;
+	pid_t maker;
 	int log;
 	unsigned int n;
 	bool injected;
@@ -49,10 +54,13 @@ struct fail {
 	unsigned int tolerated;
 	char site[160];
 	unsigned int sure;
+	bool known;
 	char last[160];
 	unsigned int streak;
 	unsigned int first;
 	unsigned int coarse;
+	unsigned int before;
+	unsigned int fine;
 	char complaint[200];
 };
 
@@ -67,6 +75,13 @@ void fail_exit(struct fail *fail);
 int fail_thread(struct fail *fail, pid_t tid);
 pid_t fail_find_thread(const char *name, pid_t after);
 
+/*
+ * From here on it is threads that this one makes, of which nobody knows before:
+ * @n is of memory from slabs, in pieces of so many bytes.
+ */
+#define FAIL_PIECE	64
+int fail_made_by(struct fail *fail, pid_t tid);
+
 /* The @n'th allocation or copy of the thread fails from here on. */
 void fail_arm(struct fail *fail);
 /* No more does; keeps whether one did, and where. */
@@ -74,8 +89,8 @@ void fail_disarm(struct fail *fail);
 /* Reads the kernel's log; false if something in it should not be there. */
 bool fail_log_ok(struct fail *fail);
 
-/* How far to the next */
-unsigned int fail_step(struct fail *fail);
+/* On to the next, if there is one */
+bool fail_next(struct fail *fail);
 
 /* Is it what a call may say when it has no memory? */
 bool fail_sane(int ret);
@@ -119,8 +134,8 @@ do {									\
 	bool __again;							\
 	int __ret;							\
 									\
-	for (fail_begin(__fail); __fail->n < FAIL_MAX;			\
-	     __fail->n += fail_step(__fail)) {				\
+	fail_begin(__fail);						\
+	do {								\
 		before;							\
 		fail_arm(__fail);					\
 		for (__again = false; ; __again = true) {		\
@@ -145,9 +160,7 @@ do {									\
 			       __fail->site);				\
 		}							\
 		after;							\
-		if (!__fail->injected)					\
-			break;						\
-	}								\
+	} while (fail_next(__fail));					\
 	EXPECT_LT(__fail->n, FAIL_MAX);					\
 	TH_LOG("%u failed, of which %u were tolerated: %s",		\
 	       __fail->calls, __fail->tolerated, #call);		\

@@ -9,8 +9,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <kselftest_harness.h>
 
@@ -22,8 +26,8 @@
 #define AFUS		"memcpy:4"
 #define UNITS		1
 #define KTHREADD	2
-/* What the AFU's thread allocates at least until it sleeps for good */
-#define IDLE		4
+/* What the AFU's thread copies and allocates until it sleeps for good, at most */
+#define IDLE		24
 
 /* The AFU is stopped: lets it go on, as its user has to. */
 static int recover(struct capi_memcpy *mc, struct capi_memcpy_element *element)
@@ -52,9 +56,11 @@ static int finish(struct capi_memcpy *mc, struct capi_memcpy_element *element)
 	if (!WAIT_UNTIL(capi_memcpy_wait(element, 0) != -ETIMEDOUT ||
 			capi_memcpy_stopped(mc)))
 		return -ETIMEDOUT;
-	if (capi_memcpy_stopped(mc))
-		return recover(mc, element);
-	return memcpy_status(element) == CAPI_MEMCPY_STATUS_COMPLETE ? 0 : -EIO;
+	if (!capi_memcpy_stopped(mc) &&
+	    memcpy_status(element) == CAPI_MEMCPY_STATUS_COMPLETE)
+		return 0;
+	/* What has failed says so before it stops. */
+	return memcpy_wait_stopped(mc) ? -EIO : recover(mc, element);
 }
 
 /* It works, once it is over what failed when it had nothing to do. */
@@ -113,6 +119,13 @@ FAIL_TEST(process, memory)
 	FAIL_EACH(&self->fail,
 		  ASSERT_NE(NULL, (self->memory = memcpy_pages(2))),
 		  finish(&self->mc,
+			 capi_memcpy_swap(&self->mc, self->memory,
+					  CAPI_MEMCPY_SWAP_EQUAL, 0, 1)),
+		  ASSERT_TRUE(works(&self->mc, self->memory, self->memory + page));
+		  munmap(self->memory, 2 * page));
+	FAIL_EACH(&self->fail,
+		  ASSERT_NE(NULL, (self->memory = memcpy_pages(2))),
+		  finish(&self->mc,
 			 capi_memcpy_increment(&self->mc, self->memory,
 					       self->memory + page)),
 		  ASSERT_TRUE(works(&self->mc, self->memory, self->memory + page));
@@ -126,29 +139,32 @@ static int nth_left(struct fail *fail)
 	return pread(fail->nth, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : -1;
 }
 
-/* An AFU that has nothing to do looks at its queue, ever more seldom. */
+/*
+ * An AFU that has nothing to do looks at its queue, ever more seldom, and then has
+ * that watched. It does not say when; nor how often, so that some look twice the
+ * same.
+ */
 FAIL_TEST(process, idle)
 {
-	unsigned int n;
+	struct fail *fail = &self->fail;
+	unsigned int i;
+	int ret;
 
-	ASSERT_EQ(0, fail_thread(&self->fail, self->tid));
-	for (n = 1; n <= IDLE; n++) {
-		self->memory = memcpy_pages(2);
-		ASSERT_EQ(0, finish(&self->mc,
-				    capi_memcpy_copy(&self->mc, self->memory,
-						     self->memory + 64, 64)));
-		self->fail.n = n;
-		fail_arm(&self->fail);
-		EXPECT_TRUE(WAIT_UNTIL(!nth_left(&self->fail)));
-		fail_disarm(&self->fail);
-		EXPECT_TRUE(fail_log_ok(&self->fail));
-		EXPECT_TRUE(fail_sane(finish(&self->mc,
-					     capi_memcpy_copy(&self->mc,
-							      self->memory,
-							      self->memory + 64,
-							      64))));
-		munmap(self->memory, 2 * page_size());
+	ASSERT_EQ(0, fail_thread(fail, self->tid));
+	self->memory = memcpy_pages(1);
+	ASSERT_TRUE(works(&self->mc, self->memory, self->memory + 64));
+	for (fail->n = 1; fail->n <= IDLE; fail->n++) {
+		fail_arm(fail);
+		ret = finish(&self->mc, capi_memcpy_copy(&self->mc, self->memory,
+							 self->memory + 64, 64));
+		EXPECT_TRUE(fail_sane(ret));
+		for (i = 0; i < 50 && nth_left(fail) > 0; i++)
+			usleep(10000);
+		fail_disarm(fail);
+		EXPECT_TRUE(fail_log_ok(fail));
+		ASSERT_TRUE(works(&self->mc, self->memory, self->memory + 64));
 	}
+	munmap(self->memory, page_size());
 }
 
 /* A thread that cannot be made says what fork() does. */
@@ -169,6 +185,54 @@ FAIL_TEST(process, start)
 	ASSERT_EQ(0, fail_thread(&self->fail, KTHREADD));
 	FAIL_EACH(&self->fail, ASSERT_LE(0, (fd = node_open(&afu, 's', 0))),
 		  start_thread(fd), close(fd));
+}
+
+/* A group of processes, of all the kinds that the kernel may have */
+struct group {
+	char root[32];
+	char path[64];
+};
+
+static int group_enter(struct group *group, const char *kind)
+{
+	char path[96];
+
+	snprintf(group->root, sizeof(group->root), "/tmp/cgroup.XXXXXX");
+	if (!mkdtemp(group->root) ||
+	    mount("cgroup", group->root, "cgroup", 0, kind))
+		return -errno;
+	snprintf(group->path, sizeof(group->path), "%s/capi", group->root);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group->path);
+	return mkdir(group->path, 0700) ? -errno : write_file(path, "0");
+}
+
+static void group_leave(struct group *group)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group->root);
+	write_file(path, "0");
+	WAIT_UNTIL(!rmdir(group->path));
+	umount(group->root);
+	rmdir(group->root);
+}
+
+/* What the new thread itself does first, to be where its starter is */
+FAIL_TEST(process, start_in_groups)
+{
+	struct group groups[2];
+	struct afu afu;
+	int fd;
+
+	if (group_enter(&groups[0], "none,name=capi_first") ||
+	    group_enter(&groups[1], "none,name=capi_second"))
+		SKIP(return, "the kernel has no cgroups of one's own");
+	ASSERT_EQ(0, afu_find(&afu, 0));
+	ASSERT_EQ(0, fail_made_by(&self->fail, KTHREADD));
+	FAIL_EACH(&self->fail, ASSERT_LE(0, (fd = node_open(&afu, 's', 0))),
+		  start_thread(fd), close(fd));
+	group_leave(&groups[1]);
+	group_leave(&groups[0]);
 }
 
 /* A mediated device whose driver translates its addresses */
