@@ -141,7 +141,8 @@ boot()
 	return "${status:-125}"
 }
 
-# complaints: what is wrong in the guest's kernel log, nothing if all is well.
+# complaints: what is wrong in the guest's kernel log, nothing if all is well. What
+# the kernel says before there is anything of ours is its own.
 complaints()
 {
 	if ! grep -q 'vm: exit' "$run/console"; then
@@ -149,7 +150,8 @@ complaints()
 		sed -n '/vm: start/,$p' "$run/console" | grep . || tail -n 60 "$run/console"
 		return
 	fi
-	awk -f "$top/tools/vm/guest/own.awk" "$run/console" >"$run/own"
+	sed -n '/vm: start/,$p' "$run/console" |
+		awk -f "$top/tools/vm/guest/own.awk" >"$run/own"
 	if grep -q -E -f "$top/tools/vm/guest/complaints" "$run/own"; then
 		echo "The guest's kernel complained:"
 		grep -E -f "$top/tools/vm/guest/complaints" -B 2 -A 40 "$run/own" |
