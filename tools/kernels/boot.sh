@@ -2,10 +2,11 @@
 #
 # Sourced after tools/vm/boot.sh: what guests with a kernel of ours, $series, get
 # and take. $bugs are those that it has to find, see net.sh; each kind of checker
-# may stop at its first, and then locks are not looked at any more.
+# may stop at its first, and then locks are not looked at any more. $without are
+# programs that are not for it: what memcpy_cost measures is no figure there.
 
 patience=1
-export bugs=
+export bugs= without=
 case $series in
 um)
 	bugs="locks atomic leak shift array slab stack vmalloc freed"
@@ -16,11 +17,13 @@ kasan)
 	bugs="locks atomic leak shift array slab stack vmalloc freed"
 	patience=6
 	qemu_arguments=(-m 2048)
+	without=memcpy_cost
 	kernel_parameters+=" kasan_multi_shot kasan.fault=report"
 	;;
 kcsan)
 	bugs="atomic race"
 	patience=6
+	without=memcpy_cost
 	;;
 esac
 

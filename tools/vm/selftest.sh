@@ -34,8 +34,6 @@ list_tests()
 		grep -F -e "${tests// /$'\n'}"
 }
 
-# Programs that are not for this kernel
-without=
 prepare() { :; }
 finished() { :; }
 . "$top/tools/kernels/boot.sh"
