@@ -131,6 +131,7 @@ FAIL_TEST(modules, capi)
 
 	ASSERT_GE(file, 0);
 	self->fail.first = skip_loader(&self->fail, file, "", "capi");
+	self->fail.coarse = 0;
 	FAIL_EACH(&self->fail, NOTHING, load(file, ""), ASSERT_EQ(0, unload("capi")));
 	close(file);
 }
@@ -159,20 +160,29 @@ FAIL_TEST(modules, capi_mdev)
 	close(file);
 }
 
-/* A driver of AFUs that has all that <misc/cxl.h> offers */
+/*
+ * A driver of AFUs that has all that <misc/cxl.h> offers. What it takes for an
+ * AFU's context once stays until the adapter goes: it finds a new one each time.
+ */
 FAIL_TEST(modules, sample_driver)
 {
+	const char *afus = "adapters=1 afus=memcpy:1";
 	int file = module_file("capi_memcpy_sample");
+	int sim = module_file("capi_sim");
 
 	if (file < 0)
 		SKIP(return, "the module capi_memcpy_sample is not installed");
-	ASSERT_EQ(0, system("modprobe capi_sim " AFUS));
+	ASSERT_EQ(0, system("modprobe capi"));
+	ASSERT_EQ(0, load(sim, afus));
 	self->fail.first = skip_loader(&self->fail, file, "",
 				       "capi_memcpy_sample");
+	ASSERT_EQ(0, unload("capi_sim"));
 	self->fail.coarse = 0;
-	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
-		  ASSERT_EQ(0, unload("capi_memcpy_sample")));
+	FAIL_EACH(&self->fail, ASSERT_EQ(0, load(sim, afus)), load(file, ""),
+		  ASSERT_EQ(0, unload("capi_memcpy_sample"));
+		  ASSERT_EQ(0, unload("capi_sim")));
 	close(file);
+	close(sim);
 }
 
 /* Its file returns a descriptor of a context. */
