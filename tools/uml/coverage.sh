@@ -12,7 +12,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$top"
 
-# lines BOOT OUTPUT: what gcov says of the files that have not changed since
+# lines BOOT OUTPUT: what gcov says of the files that have not changed since; no
+# output if it ran none of them, as the one that is for the checkers' sake
 lines()
 {
 	local unchanged
@@ -20,7 +21,9 @@ lines()
 	mapfile -t unchanged < <(sha1sum -c "$1/sources" 2>/dev/null |
 				 sed -n 's/: OK$//p')
 	geninfo -q -o "$tmp/raw" "$1" &&
-		sed 's#^SF:.*/\(\(cxl\|mdev\)/.*\)$#SF:\1#' "$tmp/raw" >"$tmp/named" &&
+		sed 's#^SF:.*/\(\(cxl\|mdev\)/.*\)$#SF:\1#' "$tmp/raw" >"$tmp/named" ||
+		return
+	! printf 'SF:%s\n' "${unchanged[@]}" | grep -q -x -F -f - "$tmp/named" ||
 		lcov -q -e "$tmp/named" "${unchanged[@]}" -o "$2"
 }
 
@@ -32,7 +35,9 @@ merge()
 	while read -r sources; do
 		name=${sources%%/*}
 		[[ $# -eq 0 || " $* " == *" $name "* ]] || continue
-		quietly lines "$cache/coverage/${sources%/*}" "$tmp/${#merged[@]}"
+		quietly lines "$cache/coverage/${sources%/*}" "$tmp/boot" || return
+		[ -e "$tmp/boot" ] || continue
+		mv "$tmp/boot" "$tmp/${#merged[@]}"
 		merged+=(-a "$tmp/${#merged[@]}")
 	done < <(cd "$cache/coverage" 2>/dev/null && find . -name sources -printf '%P\n')
 	[ ${#merged[@]} -ne 0 ] || die "nothing was counted yet"
