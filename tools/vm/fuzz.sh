@@ -110,7 +110,7 @@ all_guests()
 
 	mkdir "$results"
 	for ((i = 1; i <= guests; i++)); do
-		"$0" "$i" "$results" &
+		{ "$0" "$i" "$results" || echo "not ok - $series: fuzz: guest $i"; } &
 	done
 	wait
 	for output in "$results"/*; do
