@@ -26,10 +26,14 @@
 #define STAYS(q)	(DST + (q)->place)
 #define GOES(q)		(OTHER + (q)->place)
 #define MARK	0x5a5a5a5a5a5a5a5aULL
-/* Where the second queue is, and how far its memory is from that of the first */
+/* The place of the second */
 #define SECOND	0x20000
 
-/* A queue, and whose memory is how far from DST and OTHER */
+/**
+ * struct side - an AFU that works
+ * @queue: its queue
+ * @place: what it stores to is so far behind DST and OTHER, the queue behind IOVA
+ */
 struct side {
 	struct vfio_queue queue;
 	unsigned int place;

@@ -14,8 +14,8 @@ kernel_parameters+=" kasan.fault=report"
 host=$run/host
 kernel_parameters+=" hostfs=$host"
 
-# The other one counts on pages being dirty that the kernel has stored to for a
-# process, which they are not here.
+# memcpy_clean counts on pages being dirty that the kernel has stored to for a process,
+# which they are not here; for memcpy_cost see tools/kernels/boot.sh.
 export without="memcpy_cost memcpy_clean"
 
 # count_as NAME: from now on, what gcov counts in each boot is kept by that name,
