@@ -15,6 +15,7 @@ static void context_free(struct kref *kref)
 {
 	struct cxl_context *ctx = container_of(kref, struct cxl_context, kref);
 
+	capi_irqs_free(ctx);
 	capi_psa_free(ctx);
 	put_device(&ctx->afu->dev);
 	mutex_destroy(&ctx->mutex);
@@ -225,10 +226,11 @@ void capi_context_sever(struct cxl_context *ctx)
 	WRITE_ONCE(ctx->gone, true);
 	close_context(ctx);
 	capi_irqs_release(ctx);
+	/* Who stops the context meanwhile is done with its mappings. */
+	capi_psa_release(ctx);
 	mutex_unlock(&ctx->mutex);
 
 	debugfs_remove(ctx->debugfs);
-	capi_psa_release(ctx);
 	if (adapter->ops->context_release)
 		adapter->ops->context_release(ctx);
 	give_pe(ctx);
@@ -261,7 +263,8 @@ int cxl_release_context(struct cxl_context *ctx)
 		return -EBUSY;
 
 	/* A driver may release the default context itself. */
-	cmpxchg(&ctx->afu->default_ctx, ctx, NULL);
+	if (cmpxchg(&ctx->afu->default_ctx, ctx, NULL) == ctx)
+		capi_context_put(ctx);
 	capi_context_put(ctx);
 	return 0;
 }

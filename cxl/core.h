@@ -342,6 +342,7 @@ void capi_irqs_remove_adapter(struct cxl_adapter *adapter);
 int capi_irqs_take(struct cxl_context *ctx, unsigned int n);
 void capi_irqs_give(struct cxl_context *ctx);
 void capi_irqs_release(struct cxl_context *ctx);
+void capi_irqs_free(struct cxl_context *ctx);
 bool capi_irqs_handle(struct cxl_context *ctx, unsigned int num);
 
 /* afu_driver.c */

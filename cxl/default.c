@@ -14,9 +14,12 @@ static struct cxl_context *add_default(struct cxl_afu *afu)
 
 	if (IS_ERR(ctx))
 		return NULL;
+	/* Held as long as it is the default, for who takes it away from there. */
+	capi_context_get(ctx);
 	other = cmpxchg(&afu->default_ctx, NULL, ctx);
 	if (!other)
 		return ctx;
+	capi_context_put(ctx);
 	cxl_release_context(ctx);
 	return other;
 }
@@ -55,6 +58,7 @@ static bool drop_default(struct cxl_afu *afu)
 	/* A file that stands for it gives it back when it is closed. */
 	if (!READ_ONCE(ctx->has_file))
 		cxl_release_context(ctx);
+	capi_context_put(ctx);
 	return true;
 }
 

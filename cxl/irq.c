@@ -332,14 +332,18 @@ void cxl_free_afu_irqs(struct cxl_context *ctx)
 }
 EXPORT_SYMBOL_GPL(cxl_free_afu_irqs);
 
-/* Caller holds ctx->mutex. The AFU raises nothing for the context any more. */
+/* Caller holds ctx->mutex. No handler runs any more. */
 void capi_irqs_release(struct cxl_context *ctx)
 {
 	lockdep_assert_held(&ctx->mutex);
 	if (ctx->irqs_kept)
 		free_irqs(ctx);
+}
+
+/* The backend raises nothing for the context any more. */
+void capi_irqs_free(struct cxl_context *ctx)
+{
 	kfree(ctx->virqs);
-	ctx->virqs = NULL;
 }
 
 /**
