@@ -39,6 +39,7 @@ static void take_limits(struct task_struct *starter)
 	task_lock(starter->group_leader);
 	to[RLIMIT_MEMLOCK] = from[RLIMIT_MEMLOCK];
 	to[RLIMIT_STACK] = from[RLIMIT_STACK];
+	to[RLIMIT_AS] = from[RLIMIT_AS];
 	task_unlock(starter->group_leader);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #define ROOM	(8UL << 20)
 /* What the stack may have, in pages */
 #define LIMIT	8
+/* What the address space may grow by, from when the AFU is started on */
+#define SPACE	0x100000UL
 
 FIXTURE(memcpy_stack) {
 	struct capi_memcpy mc;
@@ -30,6 +33,7 @@ FIXTURE(memcpy_stack) {
 	char *src;
 	struct rlimit stack;
 	struct rlimit memlock;
+	struct rlimit space;
 };
 
 /* One page of stack, and nothing else far below it */
@@ -52,6 +56,7 @@ FIXTURE_SETUP(memcpy_stack)
 	ASSERT_EQ(0, capi_memcpy_open(&self->mc, NULL));
 	ASSERT_EQ(0, getrlimit(RLIMIT_STACK, &self->stack));
 	ASSERT_EQ(0, getrlimit(RLIMIT_MEMLOCK, &self->memlock));
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &self->space));
 	self->page = page_size();
 	self->src = memcpy_pages(LIMIT);
 	ASSERT_NE(NULL, self->src);
@@ -72,7 +77,7 @@ FIXTURE_TEARDOWN(memcpy_stack)
  * The AFU has the limits of who starts it, at that time. The stack comes last:
  * what is mapped after it may be put just below it, and then it does not grow.
  */
-static int start(SELF *self, rlim_t stack, rlim_t memlock)
+static int start(SELF *self, rlim_t stack, rlim_t memlock, rlim_t space)
 {
 	struct rlimit limit = self->memlock;
 	int ret;
@@ -80,12 +85,17 @@ static int start(SELF *self, rlim_t stack, rlim_t memlock)
 	limit.rlim_cur = memlock;
 	if (setrlimit(RLIMIT_MEMLOCK, &limit))
 		return -errno;
+	limit = self->space;
+	limit.rlim_cur = space;
+	if (setrlimit(RLIMIT_AS, &limit))
+		return -errno;
 	limit = self->stack;
 	limit.rlim_cur = stack;
 	if (setrlimit(RLIMIT_STACK, &limit) || seteuid(NOBODY))
 		return -errno;
 	ret = capi_memcpy_start(&self->mc, 1, -1);
-	if (ret || setrlimit(RLIMIT_STACK, &self->stack))
+	if (ret || setrlimit(RLIMIT_STACK, &self->stack) ||
+	    setrlimit(RLIMIT_AS, &self->space))
 		return ret ?: -errno;
 	self->top = make_stack(self->page);
 	return self->top ? 0 : -ENOMEM;
@@ -107,7 +117,8 @@ static int go_on(SELF *self)
 
 TEST_F(memcpy_stack, grows)
 {
-	ASSERT_EQ(0, start(self, LIMIT * self->page, self->memlock.rlim_cur));
+	ASSERT_EQ(0, start(self, LIMIT * self->page, self->memlock.rlim_cur,
+			   self->space.rlim_cur));
 	EXPECT_STATUS(DONE, copy(self, 3, 2));
 	EXPECT_STATUS(DONE, copy(self, LIMIT, LIMIT));
 	EXPECT_EQ(0, memcmp(self->top - LIMIT * self->page, self->src,
@@ -122,7 +133,8 @@ TEST_F(memcpy_stack, grows)
 /* Nor does memory grow that its user may not lock. */
 TEST_F(memcpy_stack, locked)
 {
-	ASSERT_EQ(0, start(self, self->stack.rlim_cur, self->page));
+	ASSERT_EQ(0, start(self, self->stack.rlim_cur, self->page,
+			   self->space.rlim_cur));
 	ASSERT_EQ(0, mlock(self->top - self->page, self->page));
 	EXPECT_STATUS(DONE, copy(self, 1, 1));
 	EXPECT_STATUS(FAULT, copy(self, LIMIT, 1));
@@ -130,6 +142,29 @@ TEST_F(memcpy_stack, locked)
 	EXPECT_STATUS(FAULT, capi_memcpy_swap(&self->mc, self->top - self->page - 8,
 					      CAPI_MEMCPY_SWAP_EQUAL, 0, 1));
 	EXPECT_EQ((long long)self->page, locked_memory());
+}
+
+/* In bytes */
+static rlim_t address_space(size_t page)
+{
+	char text[128];
+
+	if (read_file("/proc/self/statm", text, sizeof(text)) <= 0)
+		return 0;
+	return strtoul(text, NULL, 10) * page;
+}
+
+/* Nor does it grow beyond what its user may have in all. */
+TEST_F(memcpy_stack, address_space)
+{
+	rlim_t used = address_space(self->page);
+
+	ASSERT_NE(0, used);
+	ASSERT_EQ(0, start(self, self->stack.rlim_cur, self->memlock.rlim_cur,
+			   used + SPACE));
+	EXPECT_STATUS(FAULT, copy(self, 2 * SPACE / self->page, 1));
+	ASSERT_EQ(0, go_on(self));
+	EXPECT_STATUS(DONE, copy(self, LIMIT, LIMIT));
 }
 
 TEST_HARNESS_MAIN
