@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,16 @@ int memcpy_reload(const char *afus)
 
 	snprintf(parameters, sizeof(parameters), "afus=%s", afus);
 	return capi_reload(parameters);
+}
+
+int memcpy_master_node(char *node, size_t size)
+{
+	int ret = capi_cxl_find(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE, node,
+				size);
+
+	if (!ret)
+		node[strlen(node) - 1] = 'm';
+	return ret;
 }
 
 int memcpy_start(struct capi_memcpy *mc, unsigned int units)

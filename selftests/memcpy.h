@@ -18,6 +18,8 @@ int memcpy_reload(const char *afus);
 
 /* A context of the first memcpy AFU, started with a queue of @units. */
 int memcpy_start(struct capi_memcpy *mc, unsigned int units);
+/* That AFU's node for masters: 0 or a negative errno */
+int memcpy_master_node(char *node, size_t size);
 
 /* The element's status; -EAGAIN where the queue was full. */
 int memcpy_status(const struct capi_memcpy_element *element);

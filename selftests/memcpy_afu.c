@@ -226,18 +226,13 @@ TEST_F(memcpy_afu, undefined)
 	}
 }
 
-/* The AFU's node whose name ends so, next to that of the first memcpy AFU */
 static int open_master(struct capi_cxl *master)
 {
 	char node[64];
-	int ret;
+	int ret = memcpy_master_node(node, sizeof(node));
 
-	ret = capi_cxl_find(CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE, node,
-			    sizeof(node));
-	if (ret)
-		return ret;
-	node[strlen(node) - 1] = 'm';
-	ret = capi_cxl_open(master, node);
+	if (!ret)
+		ret = capi_cxl_open(master, node);
 	if (!ret)
 		ret = capi_cxl_start(master, 0, -1);
 	if (!ret)

@@ -202,6 +202,51 @@ TEST_F(memcpy_process, inherited)
 	EXPECT_FREE();
 }
 
+/* Opens the node for masters, and starts with nothing to do. */
+static int start_master(struct capi_memcpy *mc)
+{
+	char node[64];
+	int ret = memcpy_master_node(node, sizeof(node));
+
+	if (!ret)
+		ret = capi_memcpy_open(mc, node);
+	return ret ? ret : capi_memcpy_start(mc, 1, -1);
+}
+
+/*
+ * A child has the file and the registers, and there is no memory any more that the
+ * AFU could look at. The AFU's other users do not notice.
+ */
+TEST_F(memcpy_process, master_inherited)
+{
+	struct capi_memcpy other;
+	unsigned int i;
+	int alive[2];
+	pid_t pid;
+	char byte;
+
+	NOT_IN_GUEST(return, "has no nodes for masters");
+	ASSERT_EQ(0, memcpy_reload("memcpy:2"));
+	ASSERT_EQ(0, pipe(alive));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (start_master(&self->mc) || fork())
+			_exit(42);
+		close(alive[1]);
+		_exit(read(alive[0], &byte, 1));
+	}
+	EXPECT_EQ(42, child_join(pid));
+	ASSERT_EQ(0, memcpy_start(&other, 1));
+	for (i = 0; i < 10; i++) {
+		/* Time to fall asleep, both of them */
+		usleep(100000);
+		ASSERT_TRUE(copies(&other));
+	}
+	capi_memcpy_close(&other);
+	close(alive[1]);
+}
+
 /* Waits in the AFU for memory that never comes, and exits. */
 static int exit_stalled(struct capi_memcpy *mc)
 {

@@ -248,7 +248,7 @@ static bool memcpy_look(struct sim_worker *worker)
 
 	if (restart_asked(mc) || timebase_asked(mc))
 		return true;
-	if (mc->stopped || !mc->slots)
+	if (!worker->memory || mc->stopped || !mc->slots)
 		return false;
 	if (stops_on_invalid(mc))
 		return true;

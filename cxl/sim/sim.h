@@ -108,6 +108,7 @@ enum sim_work {
  * @lock: held while somebody waits for the thread's end
  * @task: the thread; NULL while it is stopped. Under the lock of the AFU's list.
  * @wait: where it sleeps
+ * @memory: @look looks at memory, as @watch succeeded; changes while it is not called
  * @kicked: somebody may have stored to a register
  * @ending: the thread is to end
  */
@@ -121,6 +122,7 @@ struct sim_worker {
 	struct mutex lock; /* the thread's end */
 	struct task_struct *task;
 	wait_queue_head_t wait;
+	bool memory;
 	bool kicked;
 	bool ending;
 };

@@ -83,14 +83,13 @@ static void worker_be_watched(struct sim_worker *worker)
 /* Looks itself where others cannot look without waiting. */
 static void worker_poll(struct sim_worker *worker, enum sim_work work)
 {
-	bool memory = work == SIM_WORK_NONE;
-
-	if (memory && worker->watch(worker)) {
+	worker->memory = work == SIM_WORK_NONE;
+	if (worker->memory && worker->watch(worker)) {
 		worker_pause(worker, POLL);
 		return;
 	}
 	worker_be_watched(worker);
-	if (memory)
+	if (worker->memory)
 		capi_dma_unwatch(worker->ctx);
 }
 
