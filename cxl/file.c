@@ -64,7 +64,7 @@ int capi_file_open(struct cxl_afu *afu, bool master, struct file *file)
 		goto err_reader;
 
 	file->private_data = ctx;
-	file->f_mode |= FMODE_NOWAIT;
+	file->f_mode |= CAPI_EVENT_FMODE;
 	return 0;
 
 err_reader:
@@ -380,7 +380,7 @@ struct file *cxl_get_fd(struct cxl_context *ctx, struct file_operations *fops,
 	file = anon_inode_getfile("[cxl]", ops, ctx, O_RDWR | O_CLOEXEC);
 	if (!IS_ERR(file)) {
 		if (file->f_op->read_iter == file_read_iter)
-			file->f_mode |= FMODE_NOWAIT;
+			file->f_mode |= CAPI_EVENT_FMODE;
 		return file;
 	}
 	rc = PTR_ERR(file);

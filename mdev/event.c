@@ -109,7 +109,7 @@ static int install_event_fd(struct capi_event_reader *reader, int flags)
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	file->f_mode |= FMODE_NOWAIT;
+	file->f_mode |= CAPI_EVENT_FMODE;
 	fd_install(fd, file);
 	return fd;
 }

@@ -414,6 +414,9 @@ unsigned int capi_event_room(struct cxl_context *ctx);
 void capi_event_set_limit(struct cxl_context *ctx, unsigned int limit);
 unsigned int capi_event_limit(struct cxl_context *ctx);
 
+/* Of a file that events are read from: it need not wait, and has no position */
+#define CAPI_EVENT_FMODE	(FMODE_NOWAIT | FMODE_STREAM)
+
 struct capi_event_reader;
 
 struct capi_event_reader *capi_event_reader_create(struct cxl_context *ctx);
