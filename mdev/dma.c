@@ -114,24 +114,54 @@ int capi_mdev_dma_write(struct cxl_context *ctx, void *priv, u64 addr,
 	return dma_rw(priv, addr, (void *)buf, len, true, bad);
 }
 
+/* Caller holds pins.lock. */
+static bool may_pin(struct capi_mdev_pins *pins)
+{
+	return !pins->unmapping && pins->rested == pins->unmaps;
+}
+
 /*
- * Returns 0, to be followed by end_pin(), or for how long there must be no pin. No
- * lock is held from here to there: VFIO has some of its own around pinning, and
- * others around capi_mdev_dma_unmap().
+ * After an unmapping that met pins, the AFU's thread takes a break, itself: while it
+ * is in VFIO, where memory may keep it, who unmaps does not get on. Returns 0, or
+ * -EFAULT if the thread is to end. Caller holds no lock of VFIO.
  */
-static long try_begin_pin(struct capi_mdev *m, unsigned int *unmaps)
+static int take_break(struct capi_mdev *m)
 {
 	struct capi_mdev_pins *pins = &m->pins;
-	long left;
+	unsigned int unmaps;
+	bool due;
+
+	for (;;) {
+		spin_lock(&pins->lock);
+		due = !may_pin(pins);
+		unmaps = pins->unmaps;
+		spin_unlock(&pins->lock);
+		if (!due)
+			return 0;
+		schedule_timeout_killable(PIN_BREAK);
+		if (fatal_signal_pending(current))
+			return -EFAULT;
+		spin_lock(&pins->lock);
+		pins->rested = unmaps;
+		spin_unlock(&pins->lock);
+	}
+}
+
+/*
+ * If it returns true, end_pin() has to follow. No lock is held from here to there:
+ * VFIO has some of its own around pinning, and others around capi_mdev_dma_unmap().
+ */
+static bool try_begin_pin(struct capi_mdev *m, unsigned int *unmaps)
+{
+	struct capi_mdev_pins *pins = &m->pins;
+	bool may;
 
 	spin_lock(&pins->lock);
-	left = pins->not_before - jiffies;
-	if (left <= 0) {
-		pins->count++;
-		*unmaps = pins->unmaps;
-	}
+	may = may_pin(pins);
+	*unmaps = pins->unmaps;
+	pins->count += may;
 	spin_unlock(&pins->lock);
-	return max(left, 0L);
+	return may;
 }
 
 static void end_pin(struct capi_mdev *m)
@@ -146,18 +176,16 @@ static void end_pin(struct capi_mdev *m)
 	spin_unlock(&pins->lock);
 }
 
-/* As try_begin_pin(), and waits; -EFAULT if the thread is to end. */
+/* As try_begin_pin(), after a break if one is due; returns as take_break(). */
 static int begin_pin(struct capi_mdev *m)
 {
 	unsigned int unmaps;
-	long left;
+	int rc;
 
-	while ((left = try_begin_pin(m, &unmaps))) {
-		if (fatal_signal_pending(current))
-			return -EFAULT;
-		schedule_timeout_killable(min_t(long, left, PIN_BREAK));
-	}
-	return 0;
+	do
+		rc = take_break(m);
+	while (!rc && !try_begin_pin(m, &unmaps));
+	return rc;
 }
 
 /*
@@ -269,7 +297,7 @@ static int watch(struct capi_mdev *m, u64 addr, u64 at)
 
 	if (READ_ONCE(m->pins.unwatchable))
 		return -EOPNOTSUPP;
-	if (try_begin_pin(m, &unmaps))
+	if (!try_begin_pin(m, &unmaps))
 		return -EAGAIN;
 	rc = pin_page(m, iova, IOMMU_READ, &page);
 	if (rc) {
@@ -292,6 +320,8 @@ int capi_mdev_dma_watch(struct cxl_context *ctx, void *priv, u64 addr)
 	int rc = -EAGAIN;
 	u64 iova;
 
+	if (take_break(m))
+		return -EAGAIN;
 	if (!capi_mdev_translating(m))
 		return watch(m, addr, addr);
 	mutex_lock(&m->translations.use);
@@ -369,6 +399,19 @@ int capi_mdev_dma_peek(struct cxl_context *ctx, void *priv, u64 addr,
 }
 
 /*
+ * iommufd holds nothing that unpinning needs, and asks but once where the device
+ * leaves a space of addresses: there, all pins have to be gone.
+ */
+static bool is_patient(struct vfio_device *vdev)
+{
+#if IS_ENABLED(CONFIG_IOMMUFD)
+	return vdev->iommufd_access;
+#else
+	return false;
+#endif
+}
+
+/*
  * The consumer unmaps memory of which VFIO has seen a page pinned. It looks again
  * when this returns, and does not put up with finding one ten times: the pins that
  * there are end now, and the next waits until that look is long over.
@@ -385,17 +428,19 @@ void capi_mdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 
 	spin_lock(&pins->lock);
 	pins->unmaps++;
-	pins->not_before = jiffies + PIN_BREAK;
+	pins->unmapping++;
 	patience = pins->patience;
 	pins->patience = min_t(long, 2 * patience, PIN_PATIENCE_MAX);
 	if (pins->watched)
 		queue_work(system_highpri_wq, &pins->unwatch);
 	spin_unlock(&pins->lock);
 
-	wait_event_timeout(pins->gone, !READ_ONCE(pins->count), patience);
+	if (!is_patient(vdev) || wait_event_killable(pins->gone, !READ_ONCE(pins->count)))
+		wait_event_timeout(pins->gone, !READ_ONCE(pins->count), patience);
 
 	spin_lock(&pins->lock);
-	pins->not_before = jiffies + PIN_BREAK;
+	pins->unmaps++;
+	pins->unmapping--;
 	if (!pins->count)
 		pins->patience = PIN_PATIENCE;
 	spin_unlock(&pins->lock);
@@ -432,7 +477,6 @@ void capi_mdev_dma_init(struct capi_mdev *m)
 	init_waitqueue_head(&m->pins.gone);
 	INIT_WORK(&m->pins.unwatch, unwatch_work);
 	m->pins.patience = PIN_PATIENCE;
-	m->pins.not_before = jiffies;
 	m->pins.ask_after = jiffies;
 }
 

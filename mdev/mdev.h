@@ -81,9 +81,10 @@ struct capi_mdev_window {
  * @unwatch: unpins @watched for who must not
  * @lock: covers all below. Taken under the VFIO core's locks; nothing but
  *	wake_up() and queue_work() is called while it is held.
- * @not_before: no new pins before that time, in jiffies
  * @count: pins that there are, or that are being made or undone
- * @unmaps: counts unmappings that met pins
+ * @unmapping: unmappings that met pins, and are waiting for them
+ * @unmaps: counts when one begins to wait, and when it is through
+ * @rested: up to which of these the AFU's thread took a break
  * @patience: how long the next of these waits for @count to become 0, in jiffies
  * @watched: a page that is looked at while the AFU is idle, or NULL
  * @iova: its address
@@ -99,9 +100,10 @@ struct capi_mdev_pins {
 	struct work_struct unwatch;
 
 	spinlock_t lock; /* all below */
-	unsigned long not_before;
 	unsigned int count;
+	unsigned int unmapping;
 	unsigned int unmaps;
+	unsigned int rested;
 	long patience;
 	struct page *watched;
 	dma_addr_t iova;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "vfio_cdev.h"
 
@@ -15,6 +16,7 @@
 #define ATTACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
 #define IOAS_ALLOC		_IO(VFIO_TYPE, 0x81)
 #define VFIO_IOAS		_IO(VFIO_TYPE, 0x88)
+#define VFIO_IOAS_GET		0
 #define VFIO_IOAS_SET		1
 
 struct bind_iommufd {
@@ -61,25 +63,48 @@ static int open_node(const char *uuid)
 }
 
 /* A new space of addresses, which the container's ioctls are for */
+static int new_space(int iommufd)
+{
+	struct ioas_alloc alloc = { .size = sizeof(alloc) };
+	struct vfio_ioas set = { .size = sizeof(set), .op = VFIO_IOAS_SET };
+
+	if (ioctl(iommufd, IOAS_ALLOC, &alloc))
+		return -errno;
+	set.ioas_id = alloc.out_ioas_id;
+	return ioctl(iommufd, VFIO_IOAS, &set) ? -errno : 0;
+}
+
+/* To the space which the container's ioctls are for */
 static int attach(struct capi_vfio *dev)
 {
 	struct bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.iommufd = dev->container,
 	};
-	struct ioas_alloc alloc = { .size = sizeof(alloc) };
-	struct vfio_ioas set = { .size = sizeof(set), .op = VFIO_IOAS_SET };
+	struct vfio_ioas get = { .size = sizeof(get), .op = VFIO_IOAS_GET };
 	struct attach_iommufd_pt pt = { .argsz = sizeof(pt) };
 
 	if (ioctl(dev->device, BIND_IOMMUFD, &bind) ||
-	    ioctl(dev->container, IOAS_ALLOC, &alloc))
+	    ioctl(dev->container, VFIO_IOAS, &get))
 		return -errno;
-	set.ioas_id = alloc.out_ioas_id;
-	pt.pt_id = alloc.out_ioas_id;
-	if (ioctl(dev->container, VFIO_IOAS, &set) ||
-	    ioctl(dev->device, ATTACH_IOMMUFD_PT, &pt))
-		return -errno;
-	return 0;
+	pt.pt_id = get.ioas_id;
+	return ioctl(dev->device, ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+/* With what is the container already, which is closed with the device. */
+static int open_device(struct capi_vfio *dev, const char *uuid)
+{
+	int ret = open_node(uuid);
+
+	if (ret >= 0) {
+		dev->device = ret;
+		ret = attach(dev);
+	}
+	if (!ret)
+		ret = capi_vfio_find_regions(dev);
+	if (ret)
+		capi_vfio_close(dev);
+	return ret;
 }
 
 int vfio_cdev_open(struct capi_vfio *dev, const char *uuid)
@@ -92,14 +117,19 @@ int vfio_cdev_open(struct capi_vfio *dev, const char *uuid)
 	dev->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (dev->container < 0)
 		return -errno;
-	ret = open_node(uuid);
-	if (ret >= 0) {
-		dev->device = ret;
-		ret = attach(dev);
-	}
+	ret = new_space(dev->container);
 	if (!ret)
-		ret = capi_vfio_find_regions(dev);
-	if (ret)
-		capi_vfio_close(dev);
+		return open_device(dev, uuid);
+	capi_vfio_close(dev);
 	return ret;
+}
+
+int vfio_cdev_open_beside(struct capi_vfio *dev, const char *uuid,
+			  const struct capi_vfio *other)
+{
+	memset(dev, 0, sizeof(*dev));
+	dev->group = -1;
+	dev->device = -1;
+	dev->container = dup(other->container);
+	return dev->container < 0 ? -errno : open_device(dev, uuid);
 }

@@ -13,5 +13,8 @@
  * knows that one's ioctls, and means by them what it has attached the device to.
  */
 int vfio_cdev_open(struct capi_vfio *dev, const char *uuid);
+/* With the memory of another that is open so */
+int vfio_cdev_open_beside(struct capi_vfio *dev, const char *uuid,
+			  const struct capi_vfio *other);
 
 #endif /* _VFIO_CDEV_H */

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 programs="vfio_config vfio_irq vfio_control vfio_memcpy vfio_memcpy_fault
-	vfio_translate event_life teardown next_user"
+	vfio_translate event_life teardown next_user race_dma"
 
 ktap_print_header
 modprobe -q iommufd

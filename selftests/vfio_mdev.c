@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <limits.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -162,6 +164,50 @@ int vfio_open(struct capi_vfio *vfio, const char *uuid)
 
 	return how && !strcmp(how, "cdev") ? vfio_cdev_open(vfio, uuid) :
 					     capi_vfio_open(vfio, uuid);
+}
+
+static int open_group(const char *uuid)
+{
+	char path[PATH_MAX], target[PATH_MAX] = "", node[64];
+	int fd;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group", uuid);
+	if (readlink(path, target, sizeof(target) - 1) < 0)
+		return -errno;
+	snprintf(node, sizeof(node), "/dev/vfio/%.32s", strrchr(target, '/') + 1);
+	fd = open(node, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int group_open_beside(struct capi_vfio *vfio, const char *uuid,
+			     const struct capi_vfio *other)
+{
+	int ret = open_group(uuid);
+
+	memset(vfio, 0, sizeof(*vfio));
+	vfio->group = ret;
+	vfio->device = -1;
+	vfio->container = -1;
+	if (ret < 0)
+		return ret;
+	vfio->container = dup(other->container);
+	if (vfio->container < 0 ||
+	    ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container)) {
+		ret = -errno;
+	} else {
+		vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, uuid);
+		ret = vfio->device < 0 ? -errno : capi_vfio_find_regions(vfio);
+	}
+	if (ret)
+		capi_vfio_close(vfio);
+	return ret;
+}
+
+int vfio_open_beside(struct capi_vfio *vfio, const char *uuid,
+		     const struct capi_vfio *other)
+{
+	return other->group < 0 ? vfio_cdev_open_beside(vfio, uuid, other) :
+				  group_open_beside(vfio, uuid, other);
 }
 
 int mdev_open(struct mdev *mdev)

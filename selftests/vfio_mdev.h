@@ -51,6 +51,9 @@ int mdev_remove(struct mdev *mdev);
 
 /* By group and container, unless the environment says CAPI_VFIO=cdev */
 int vfio_open(struct capi_vfio *vfio, const char *uuid);
+/* In the container of another that is open */
+int vfio_open_beside(struct capi_vfio *vfio, const char *uuid,
+		     const struct capi_vfio *other);
 
 /* Opens and enables it; mdev_start() also starts the context. */
 int mdev_open(struct mdev *mdev);
