@@ -122,12 +122,12 @@ static void bar0_read(struct capi_mdev *m, u64 off, u8 *buf, size_t count)
 static int start(struct capi_mdev *m)
 {
 	struct capi_work work = { .wed = m->wed };
-	int rc = 0;
+	int rc;
 
-	if (capi_context_state(m->ctx) != CAPI_CONTEXT_STARTED) {
-		WRITE_ONCE(m->pins.unwatchable, false);
-		rc = capi_mdev_translate_start(m);
-	}
+	if (capi_context_state(m->ctx) == CAPI_CONTEXT_STARTED)
+		return capi_context_link_ok(m->ctx) ? -EBUSY : -EIO;
+	WRITE_ONCE(m->pins.unwatchable, false);
+	rc = capi_mdev_translate_start(m);
 	return rc ?: capi_context_start(m->ctx, &work);
 }
 
