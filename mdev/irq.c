@@ -97,7 +97,7 @@ static void send_pending(struct capi_mdev_irqs *irqs)
 /* Returns whether the consumer has a trigger for it. */
 bool capi_mdev_raise_msix(struct capi_mdev *m, unsigned int vector)
 {
-	return raise(&m->irqs, vector);
+	return vector < m->irqs.max_msix && raise(&m->irqs, vector);
 }
 
 void capi_mdev_raise_err(struct capi_mdev *m)
