@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/klog.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -15,7 +14,6 @@
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define PRINTK		"/proc/sys/kernel/printk"
-#define CLEAR_LOG	5
 
 /* What is to fail */
 static const char * const kinds[] = {
@@ -36,7 +34,6 @@ static const struct {
 	{ "task-filter", "N", false },
 	{ "ignore-gfp-wait", "N", true },
 	{ "ignore-gfp-highmem", "N", true },
-	{ "cache-filter", "N", true },
 	{ "min-order", "0", true },
 };
 
@@ -56,6 +53,41 @@ static int set_up(const char *kind)
 	return 0;
 }
 
+/* What the kernel takes to look after memory is not a caller's. */
+static const char * const watchers[] = {
+	"/kmemleak_object/", "/kmemleak_scan_area/", "/debug_objects_cache/",
+};
+
+static bool is_watcher(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(watchers) / sizeof(*watchers); i++)
+		if (strstr(path, watchers[i]))
+			return true;
+	return false;
+}
+
+/*
+ * They take about as much as all others: where each cache can be told from theirs,
+ * only the others fail.
+ */
+static int choose_caches(void)
+{
+	const char *filter = "Y";
+	glob_t caches;
+	size_t i;
+
+	if (glob("/sys/kernel/slab/*/failslab", 0, NULL, &caches))
+		return 0;
+	for (i = 0; i < caches.gl_pathc; i++)
+		if (!is_watcher(caches.gl_pathv[i]) &&
+		    write_file(caches.gl_pathv[i], "1"))
+			filter = "N";
+	globfree(&caches);
+	return write_file(DEBUGFS "/failslab/cache-filter", filter);
+}
+
 /* Stacks, and warnings about which it is known, go to the log only. */
 static int quiet(bool on)
 {
@@ -72,30 +104,17 @@ static int set_slab(const char *name, unsigned int value)
 	return write_file(path, text);
 }
 
+void fail_pages(bool fail)
+{
+	write_file(DEBUGFS "/fail_page_alloc/min-order", fail ? "0" : "20");
+}
+
 static int make_it_fail(pid_t tid, const char *value)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", tid);
 	return write_file(path, value);
-}
-
-/* What is kept from one program to the next, each line once */
-static void keep(const char *what)
-{
-	char line[160];
-	FILE *sites = fopen(FAIL_SITES, "a+");
-
-	if (!sites)
-		return;
-	while (fscanf(sites, " %159[^\n]", line) == 1) {
-		if (!strcmp(line, what)) {
-			fclose(sites);
-			return;
-		}
-	}
-	fprintf(sites, "%s\n", what);
-	fclose(sites);
 }
 
 /* Does it work at all? */
@@ -125,11 +144,14 @@ int fail_init(struct fail *fail)
 		if (ret)
 			return ret;
 	}
+	ret = choose_caches();
+	if (ret)
+		return ret;
 	fail->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	fail->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fail->nth < 0 || fail->log < 0)
 		return -errno;
-	keep(program_invocation_short_name);
+	fail_keep(program_invocation_short_name);
 	lseek(fail->log, 0, SEEK_END);
 	ret = quiet(true);
 	return ret ? ret : try_it(fail);
@@ -140,147 +162,11 @@ void fail_exit(struct fail *fail)
 	if (fail->log < 0)
 		return;
 	quiet(false);
+	fail_pages(true);
 	if (fail->maker)
 		make_it_fail(fail->maker, "0");
 	close(fail->nth);
 	close(fail->log);
-}
-
-/* The log */
-
-/* Up to this level, our modules say nothing where memory is short. */
-#define NOTICE	5
-
-/* Never right, whoever does it */
-static const char * const fatal[] = {
-	"BUG:", "Oops", "KASAN", "UBSAN", "refcount_t:", "general protection",
-	"scheduling while atomic", "ODEBUG", "possible circular",
-	"possible recursive",
-};
-
-/* The kernel's own, about what it did itself where we had called it */
-static const char * const excused[] = {
-	/* vfio_create_group() puts a group that it was not done with. */
-	" vfio_group_release+",
-	/* pci_register_host_bridge() frees a domain that it did not take. */
-	" ida_free+",
-	/* It cannot fail, and says so. */
-	" pci_device_add+",
-};
-
-static bool any_of(const char * const *words, size_t n, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strstr(text, words[i]))
-			return true;
-	return false;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
-/* Said by our modules, and not by the kernel about them */
-static bool is_ours(const char *text)
-{
-	return begins(text, "cxl card") || begins(text, "cxl afu") ||
-	       begins(text, "capi_sim: adapters");
-}
-
-/* What fails before any of our code runs is not ours to judge. */
-static bool is_complaint(struct fail *fail, unsigned int level,
-			 const char *text)
-{
-	if (any_of(fatal, sizeof(fatal) / sizeof(*fatal), text))
-		return true;
-	if (!fail->site[0] ||
-	    any_of(excused, sizeof(excused) / sizeof(*excused), text))
-		return false;
-	return strstr(text, "WARNING:") || (level <= NOTICE && is_ours(text));
-}
-
-static void look_for_complaint(struct fail *fail, unsigned int level,
-			       const char *text)
-{
-	if (!fail->complaint[0] && is_complaint(fail, level, text))
-		snprintf(fail->complaint, sizeof(fail->complaint), "%s", text);
-}
-
-/*
- * A frame: "[<address>] function+offset/size [module]". Where a "?" says that it
- * was guessed, it may have been left by a call before, and all are kept; where
- * the kernel knows, the first of ours is the place.
- */
-static void look_at_frame(struct fail *fail, const char *text)
-{
-	const char *module = strstr(text, " [capi");
-	const char *at = module;
-	char site[160];
-	bool guessed;
-
-	if (!module)
-		return;
-	while (at > text && at[-1] != ' ')
-		at--;
-	/* The address of a function itself is no place where it was. */
-	guessed = at - text >= 2 && at[-2] == '?';
-	if (strstr(at, "+0x0/") || (guessed ? fail->sure : fail->sure++))
-		return;
-	snprintf(site, sizeof(site), "%.*s %.*s",
-		 (int)strcspn(module + 2, "]"), module + 2,
-		 (int)(module - at), at);
-	if (!fail->site[0] || !guessed)
-		snprintf(fail->site, sizeof(fail->site), "%s", site);
-	if (fail->injected)
-		keep(site);
-	if (!guessed) {
-		fail->known = true;
-		keep(FAIL_KNOWN);
-	}
-}
-
-/* One record: "level,number,time,flags;text" */
-static void look_at(struct fail *fail, char *record)
-{
-	char *text = strchr(record, ';');
-	unsigned int level = strtoul(record, NULL, 10) & 7;
-
-	if (!text)
-		return;
-	text++;
-	text[strcspn(text, "\n")] = '\0';
-	if (level > NOTICE)
-		look_at_frame(fail, text);
-	look_for_complaint(fail, level, text);
-}
-
-bool fail_log_ok(struct fail *fail)
-{
-	char record[8192];
-	ssize_t len;
-
-	fail->complaint[0] = '\0';
-	for (;;) {
-		len = read(fail->log, record, sizeof(record) - 1);
-		if (len < 0 && errno == EPIPE)
-			continue;
-		if (len <= 0)
-			break;
-		record[len] = '\0';
-		look_at(fail, record);
-	}
-	if (fail->injected && fail->site[0]) {
-		fail->streak = strcmp(fail->site, fail->last) ? 0 :
-			       fail->streak + 1;
-		snprintf(fail->last, sizeof(fail->last), "%s", fail->site);
-	}
-	/* What was looked at need not be found by others: it has stacks. */
-	if (!fail->complaint[0])
-		klogctl(CLEAR_LOG, NULL, 0);
-	return !fail->complaint[0];
 }
 
 /* Failing */
@@ -322,7 +208,7 @@ pid_t fail_find_thread(const char *name, pid_t after)
 		found = atoi(all.gl_pathv[i] + strlen("/proc/"));
 		if (found > after && (tid < 0 || found < tid) &&
 		    read_file(all.gl_pathv[i], comm, sizeof(comm)) > 0 &&
-		    begins(comm, name))
+		    !strncmp(comm, name, strlen(name)))
 			tid = found;
 	}
 	globfree(&all);
@@ -382,21 +268,27 @@ bool fail_ret_ok(struct fail *fail, int ret)
 	return fail_sane(ret);
 }
 
-void fail_begin(struct fail *fail)
+static void start_pass(struct fail *fail)
 {
 	fail->n = fail->first ? fail->first : 1;
-	fail->calls = 0;
-	fail->tolerated = 0;
 	fail->streak = 0;
 	fail->before = 0;
 	fail->fine = 0;
+}
+
+void fail_begin(struct fail *fail)
+{
+	start_pass(fail);
+	fail->slabs = false;
+	fail->calls = 0;
+	fail->tolerated = 0;
 }
 
 /*
  * In a long step to another place, or to the end, there may have been more of them.
  * Where places are guessed there would be no end of that.
  */
-bool fail_next(struct fail *fail)
+static bool next_in_pass(struct fail *fail)
 {
 	if (fail->before && fail->known && !(fail->injected && fail->streak)) {
 		fail->fine = fail->n;
@@ -412,6 +304,19 @@ bool fail_next(struct fail *fail)
 		fail->n++;
 	}
 	return fail->n < FAIL_MAX;
+}
+
+/* No page, and each n is another allocation: none is left out by chance. */
+bool fail_next(struct fail *fail)
+{
+	if (next_in_pass(fail))
+		return true;
+	if (fail->n >= FAIL_MAX || !fail->twice)
+		return false;
+	fail->slabs = !fail->slabs;
+	fail_pages(!fail->slabs);
+	start_pass(fail);
+	return fail->slabs;
 }
 
 /* What is there */

@@ -38,6 +38,8 @@
  * @last: the place before that
  * @streak: how often it was the same
  * @first: where to begin, unless it is 1
+ * @twice: once more without pages when none is left, see fail_pages()
+ * @slabs: that is now
  * @coarse: where one place has made the kernel allocate often enough, only every
  *	so many more; 0 for each
  * @before: where such a step began
@@ -58,6 +60,8 @@ struct fail {
 	char last[160];
 	unsigned int streak;
 	unsigned int first;
+	bool twice;
+	bool slabs;
 	unsigned int coarse;
 	unsigned int before;
 	unsigned int fine;
@@ -82,10 +86,15 @@ pid_t fail_find_thread(const char *name, pid_t after);
 #define FAIL_PIECE	64
 int fail_made_by(struct fail *fail, pid_t tid);
 
+/* Whether pages fail, too: as slabs are made of them, no two calls take the same. */
+void fail_pages(bool fail);
+
 /* The @n'th allocation or copy of the thread fails from here on. */
 void fail_arm(struct fail *fail);
 /* No more does; keeps whether one did, and where. */
 void fail_disarm(struct fail *fail);
+/* What is kept in FAIL_SITES from one program to the next, each line once */
+void fail_keep(const char *what);
 /* Reads the kernel's log; false if something in it should not be there. */
 bool fail_log_ok(struct fail *fail);
 

@@ -139,6 +139,26 @@ static int nth_left(struct fail *fail)
 	return pread(fail->nth, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : -1;
 }
 
+/* Makes it fail ever later, until it is asleep. */
+static void fail_idle(struct __test_metadata *_metadata, struct fail *fail,
+		      struct capi_memcpy *mc, const void *dst, const void *src)
+{
+	unsigned int i;
+	int ret;
+
+	ASSERT_TRUE(works(mc, dst, src));
+	for (fail->n = 1; fail->n <= IDLE; fail->n++) {
+		fail_arm(fail);
+		ret = finish(mc, capi_memcpy_copy(mc, dst, src, 64));
+		EXPECT_TRUE(fail_sane(ret));
+		for (i = 0; i < 50 && nth_left(fail) > 0; i++)
+			usleep(10000);
+		fail_disarm(fail);
+		EXPECT_TRUE(fail_log_ok(fail));
+		ASSERT_TRUE(works(mc, dst, src));
+	}
+}
+
 /*
  * An AFU that has nothing to do looks at its queue, ever more seldom, and then has
  * that watched. It does not say when; nor how often, so that some look twice the
@@ -146,24 +166,10 @@ static int nth_left(struct fail *fail)
  */
 FAIL_TEST(process, idle)
 {
-	struct fail *fail = &self->fail;
-	unsigned int i;
-	int ret;
-
-	ASSERT_EQ(0, fail_thread(fail, self->tid));
+	ASSERT_EQ(0, fail_thread(&self->fail, self->tid));
 	self->memory = memcpy_pages(1);
-	ASSERT_TRUE(works(&self->mc, self->memory, self->memory + 64));
-	for (fail->n = 1; fail->n <= IDLE; fail->n++) {
-		fail_arm(fail);
-		ret = finish(&self->mc, capi_memcpy_copy(&self->mc, self->memory,
-							 self->memory + 64, 64));
-		EXPECT_TRUE(fail_sane(ret));
-		for (i = 0; i < 50 && nth_left(fail) > 0; i++)
-			usleep(10000);
-		fail_disarm(fail);
-		EXPECT_TRUE(fail_log_ok(fail));
-		ASSERT_TRUE(works(&self->mc, self->memory, self->memory + 64));
-	}
+	fail_idle(_metadata, &self->fail, &self->mc, self->memory,
+		  self->memory + 64);
 	munmap(self->memory, page_size());
 }
 
@@ -288,6 +294,13 @@ FAIL_TEST(mediated, translated_memory)
 		  swap_patiently(mc),
 		  ASSERT_TRUE(works(mc, ea(DST), ea(SRC))));
 	EXPECT_TRUE(translator_works(&self->t));
+}
+
+/* The page of its queue is pinned then. */
+FAIL_TEST(mediated, idle)
+{
+	ASSERT_EQ(0, fail_thread(&self->fail, self->tid));
+	fail_idle(_metadata, &self->fail, &self->t.q.mc, ea(DST), ea(SRC));
 }
 
 /* Each step as it is, and the result of the command at the end */
