@@ -127,22 +127,22 @@ log_mark()
 	echo "<6>$mark" >/dev/kmsg
 }
 
-# log_dirty: print what the kernel said since log_mark that should worry anybody:
-# warnings, oopses, and whatever of ours is above the level of information. Who had
-# a part in a data race is for run-tests to find out.
+# log_dirty [LEVEL]: print what the kernel said since log_mark that should worry
+# anybody: warnings, oopses, and whatever of ours is above LEVEL, or that of
+# information. Who had a part in a data race is for run-tests to find out.
 log_dirty()
 {
 	dmesg | grep -q "${mark:?}" || echo "the log has lost its beginning"
-	dmesg -r | sed -n "/$mark/,\$p" | awk '
+	dmesg -r | sed -n "/$mark/,\$p" | awk -v "than=${1:-6}" '
 		{ level = substr($1, 2) + 0 }
 		/BUG: KCSAN:/ { race = 1 }
 		race { race = !/==========/; next }
 		/WARNING:|BUG:|Oops|Call Trace|general protection/ { print; next }
-		/capi|cxl (card|afu)[0-9]/ && level % 8 < 6 { print }'
+		/capi|cxl (card|afu)[0-9]/ && level % 8 < than { print }'
 }
 
-# log_clean: is there nothing of that kind?
+# log_clean [LEVEL]: is there nothing of that kind?
 log_clean()
 {
-	[ -z "$(log_dirty)" ] || { log_dirty | sed 's/^/# /'; false; }
+	[ -z "$(log_dirty "$@")" ] || { log_dirty "$@" | sed 's/^/# /'; false; }
 }

@@ -19,6 +19,7 @@
 #include <kselftest_harness.h>
 
 #include "guest.h"
+#include "translator.h"
 #include "vfio_queue.h"
 
 #define DONE	CAPI_MEMCPY_STATUS_COMPLETE
@@ -153,6 +154,8 @@ TEST_F(memlock, one_page)
 #define CONTEXTS	64
 /* What the AFU has for the data of a context on their way */
 #define BUFFER		(64LL << 10)
+/* What a device has for them that its driver translates addresses of */
+#define TRANSLATIONS	(512LL << 10)
 
 FIXTURE(cgroup) {
 	char root[32];
@@ -226,6 +229,36 @@ TEST_F(cgroup, memory)
 		capi_memcpy_close(&self->mc[--self->started]);
 	EXPECT_TRUE(WAIT_UNTIL(memory_used(self->group) <
 			       after - CONTEXTS * BUFFER / 2));
+}
+
+/* Of the kernel, on behalf of the group */
+static long long kernel_memory(const char *group)
+{
+	char path[PATH_MAX], text[4096];
+	const char *line;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", group);
+	if (read_file(path, text, sizeof(text)) <= 0)
+		return -1;
+	line = strstr(text, "\nkernel ");
+	return line ? atoll(line + strlen("\nkernel ")) : -1;
+}
+
+/* What a device remembers of what its driver translated */
+TEST_F(cgroup, translations)
+{
+	long long before = kernel_memory(self->group);
+	struct translator t;
+
+	if (before < 0)
+		SKIP(return, "this kernel does not say what it took itself");
+	ASSERT_EQ(0, translator_open(&t));
+	EXPECT_TRUE(WAIT_UNTIL(kernel_memory(self->group) >=
+			       before + TRANSLATIONS));
+	before = kernel_memory(self->group);
+	EXPECT_EQ(0, translator_close(&t));
+	EXPECT_TRUE(WAIT_UNTIL(kernel_memory(self->group) <=
+			       before - TRANSLATIONS));
 }
 
 /* How many of the AFU's threads are in the group */

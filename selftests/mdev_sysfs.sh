@@ -168,7 +168,19 @@ held()
 large_objects()
 {
 	held >/dev/null
-	awk '/^kmalloc-[248]k / { n += $2 } END { print n }' /proc/slabinfo
+	[ ! -e /proc/slabinfo ] ||
+		awk '/^kmalloc-[248]k / { n += $2 } END { print n }' /proc/slabinfo
+}
+
+# few_more WHAT BEFORE: each mdev has some large objects; the rest of the system has
+# its own ups and downs.
+few_more()
+{
+	if [ "$2" ]; then
+		check "$1" [ "$(large_objects)" -lt $(($2 + 500)) ]
+	else
+		ktap_test_skip "$1: this kernel counts no objects"
+	fi
 }
 
 # The loops start no process of their own, to be quick.
@@ -193,9 +205,7 @@ test_many_in_turn()
 	log_mark
 	check "1000 mdevs one after another" create_and_remove 1000
 	expect "1000 mdevs in turn leave nothing behind" "$before" "$(held)"
-	# Each has some; the rest of the system has its own ups and downs.
-	check "1000 mdevs in turn leave no memory behind" \
-		[ "$(large_objects)" -lt $((objects + 500)) ]
+	few_more "1000 mdevs in turn leave no memory behind" "$objects"
 	check "1000 mdevs in turn give no warning" log_clean
 }
 
@@ -222,8 +232,7 @@ test_many_at_once()
 		echo 1 >"$id/remove"
 	done
 	expect "500 mdevs at once leave nothing behind" "$before" "$(held)"
-	check "500 mdevs at once leave no memory behind" \
-		[ "$(large_objects)" -lt $((objects + 500)) ]
+	few_more "500 mdevs at once leave no memory behind" "$objects"
 	check "500 mdevs at once give no warning" log_clean
 }
 

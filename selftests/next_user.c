@@ -34,6 +34,7 @@ struct sight {
 FIXTURE(next_consumer) {
 	struct mdev mdev;
 	struct sight first, second;
+	bool dropped;
 };
 
 FIXTURE_SETUP(next_consumer)
@@ -44,7 +45,12 @@ FIXTURE_SETUP(next_consumer)
 
 FIXTURE_TEARDOWN(next_consumer)
 {
-	EXPECT_EQ(0, mdev_remove(&self->mdev));
+	if (self->dropped) {
+		mdev_close(&self->mdev);
+		EXPECT_EQ(0, capi_reload(""));
+	} else {
+		EXPECT_EQ(0, mdev_remove(&self->mdev));
+	}
 }
 
 static int see_region(struct mdev *mdev, unsigned int region, void *room)
@@ -168,6 +174,9 @@ TEST_F(next_consumer, has_its_own_eventfds)
 	EXPECT_EQ(1, eventfd_count(after));
 	ASSERT_EQ(0, card_link(&self->mdev, false));
 	ASSERT_EQ(0, card_link(&self->mdev, true));
+	/* Whoever has the device is asked for it before this returns. */
+	ASSERT_EQ(0, card_drop(&self->mdev));
+	self->dropped = true;
 	EXPECT_EQ(0, eventfd_count(before[0]));
 	EXPECT_EQ(0, eventfd_count(before[1]));
 	EXPECT_EQ(0, eventfd_count(before[2]));

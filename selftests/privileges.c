@@ -7,9 +7,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <kselftest_harness.h>
 
@@ -160,6 +163,23 @@ static bool is_zero(const void *memory, size_t size)
 
 #define BEHIND	offsetof(struct capi_memcpy_error, address)
 
+/* Does a child see whose memory it was, with all capabilities in its own namespace? */
+static bool seen_from_namespace(void)
+{
+	struct capi_memcpy_error error;
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		/* It says no, or that there are none. */
+		if (unshare(CLONE_NEWUSER))
+			_exit(0);
+		_exit(read_error(&error) != sizeof(error) ||
+		      !is_zero((char *)&error + BEHIND, sizeof(error) - BEHIND));
+	}
+	return waitpid(pid, &status, 0) != pid || status;
+}
+
 /* That something failed may be known, but not where the others' memory is. */
 TEST_F(privileges, error_buffer)
 {
@@ -180,6 +200,7 @@ TEST_F(privileges, error_buffer)
 	ASSERT_EQ(sizeof(error), read_error(&error));
 	EXPECT_EQ(CAPI_MEMCPY_STATUS_TRANSLATION, error.status);
 	EXPECT_TRUE(is_zero((char *)&error + BEHIND, sizeof(error) - BEHIND));
+	EXPECT_FALSE(seen_from_namespace());
 	ASSERT_EQ(0, seteuid(0));
 	capi_memcpy_close(&mc);
 }
