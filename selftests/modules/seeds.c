@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/timer.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
@@ -66,6 +67,23 @@ static int after_free(void)
 	OPTIMIZER_HIDE_VAR(freed);
 	kfree(memory);
 	return freed ? peek(freed, 0) : 0;
+}
+
+static void expired(struct timer_list *timer)
+{
+}
+
+/* The kernel stops it before the memory is gone. */
+static int free_active(void)
+{
+	struct timer_list *timer = kzalloc(sizeof(*timer), GFP_KERNEL);
+
+	if (timer) {
+		timer_setup(timer, expired, 0);
+		mod_timer(timer, jiffies + 3600UL * HZ);
+		kfree(timer);
+	}
+	return 0;
 }
 
 /* Several: what looks like the address of one may be left behind on some stack. */
@@ -151,6 +169,7 @@ static const struct {
 	{ "stack", beyond_stack },
 	{ "vmalloc", beyond_vmalloc },
 	{ "freed", after_free },
+	{ "object", free_active },
 	{ "leak", leak },
 	{ "shift", shift },
 	{ "array", beyond_array },

@@ -9,12 +9,12 @@ patience=1
 export bugs= without=
 case $series in
 um)
-	bugs="locks atomic leak shift array slab stack vmalloc freed"
+	bugs="locks atomic leak shift array slab stack vmalloc freed object"
 	patience=3
 	. "$top/tools/uml/boot.sh"
 	;;
 kasan)
-	bugs="locks atomic leak shift array slab stack vmalloc freed"
+	bugs="locks atomic leak shift array slab stack vmalloc freed object"
 	patience=6
 	qemu_arguments=(-m 2048)
 	without=memcpy_cost

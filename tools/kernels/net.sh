@@ -13,6 +13,7 @@ declare -A complaint=(
 	[stack]="BUG: KASAN: stack-out-of-bounds in .*capi_seeds"
 	[vmalloc]="BUG: KASAN: vmalloc-out-of-bounds in .*capi_seeds"
 	[freed]="BUG: KASAN: slab-use-after-free in .*capi_seeds"
+	[object]="(ODEBUG: free active|WARNING: .* debug_print_object)"
 	[race]="BUG: KCSAN: data-race in .*capi_seeds"
 )
 
@@ -23,7 +24,7 @@ caught()
 		grep -q "^not ok - $label: leaks" "$run/output" &&
 			grep -q "capi_seeds lost" "$run/output"
 	else
-		grep -q "^not ok - $label: ../seeds/$1 # kernel: .*${complaint[$1]}" \
+		grep -Eq "^not ok - $label: ../seeds/$1 # kernel: .*${complaint[$1]}" \
 			"$run/output"
 	fi
 }
