@@ -47,32 +47,32 @@ reaches_user_space()
 	kill "$1"
 }
 
-# The processor time that the child of process $1 has used
+# The processor time that the child of process $1 has used, in hundredths of seconds
 time_used()
 {
 	local child
 
 	child=$(<"/proc/$1/task/$1/children") && [ -n "$child" ] &&
-		sed 's/.*) //' "/proc/${child%% *}/stat" | cut -d ' ' -f 12,13
+		sed 's/.*) //' "/proc/${child%% *}/stat" | awk '{ print $12 + $13 }'
 }
 
 # An emulated CPU with guests at times misses its timer's interrupt: then QEMU
-# does nothing at all, for ever, unless another comes. stalls PARENT: wake a QEMU
-# that does nothing, and end it if that does not help for a minute. What is typed
-# to wake it is not seen by anybody: a terminal takes it for "go on printing".
+# does next to nothing, for ever, unless another comes, and its guest has time to
+# complain. stalls PARENT: wake a QEMU that takes less than a fiftieth of a CPU, and
+# end one that takes nothing for a minute. What is typed to wake it is not seen by
+# anybody: a terminal takes it for "go on printing".
 stalls()
 {
-	local before=none now idle=0
+	local before=0 now idle=0
 
 	while sleep 5; do
 		now=$(time_used "$1") || return
-		if [ "$now" != "$before" ]; then
-			before=$now idle=0
-			continue
+		if [ $((now - before)) -lt 10 ]; then
+			touch "$run/woken"
+			printf '\021' >&8
 		fi
-		idle=$((idle + 1))
-		touch "$run/woken"
-		printf '\021' >&8
+		idle=$((now == before ? idle + 1 : 0))
+		before=$now
 		[ $idle -ne 12 ] || { touch "$run/stalled"; kill "$1"; }
 	done 2>/dev/null
 }
