@@ -236,21 +236,26 @@ void fail_arm(struct fail *fail)
 	set_slab("probability", 100);
 }
 
-void fail_disarm(struct fail *fail)
+bool fail_is_due(struct fail *fail)
 {
 	char text[16] = "";
-	ssize_t len;
 
 	if (fail->maker) {
-		set_slab("probability", 0);
 		read_file(DEBUGFS "/failslab/times", text, sizeof(text));
-		fail->injected = !atoi(text);
-		return;
+		return atoi(text);
 	}
-	len = pread(fail->nth, text, sizeof(text) - 1, 0);
-	/* If that failed, nothing had before. */
-	fail->injected = len > 0 && !strtoul(text, NULL, 10);
-	set_nth(fail->nth, 0);
+	/* If that fails, nothing has before. */
+	return pread(fail->nth, text, sizeof(text) - 1, 0) <= 0 ||
+	       strtoul(text, NULL, 10);
+}
+
+void fail_disarm(struct fail *fail)
+{
+	if (fail->maker)
+		set_slab("probability", 0);
+	fail->injected = !fail_is_due(fail);
+	if (!fail->maker)
+		set_nth(fail->nth, 0);
 }
 
 bool fail_sane(int ret)

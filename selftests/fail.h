@@ -80,8 +80,8 @@ int fail_thread(struct fail *fail, pid_t tid);
 pid_t fail_find_thread(const char *name, pid_t after);
 
 /*
- * From here on it is threads that this one makes, of which nobody knows before:
- * @n is of memory from slabs, in pieces of so many bytes.
+ * From here on it is this thread and those that it makes, of which nobody knows
+ * before: @n is of memory from slabs, in pieces of so many bytes.
  */
 #define FAIL_PIECE	64
 int fail_made_by(struct fail *fail, pid_t tid);
@@ -91,6 +91,8 @@ void fail_pages(bool fail);
 
 /* The @n'th allocation or copy of the thread fails from here on. */
 void fail_arm(struct fail *fail);
+/* It has not failed yet. */
+bool fail_is_due(struct fail *fail);
 /* No more does; keeps whether one did, and where. */
 void fail_disarm(struct fail *fail);
 /* What is kept in FAIL_SITES from one program to the next, each line once */

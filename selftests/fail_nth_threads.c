@@ -28,6 +28,8 @@
 #define KTHREADD	2
 /* What the AFU's thread copies and allocates until it sleeps for good, at most */
 #define IDLE		24
+/* The same without what it copies, counted in pieces */
+#define WATCHED		6
 
 /* The AFU is stopped: lets it go on, as its user has to. */
 static int recover(struct capi_memcpy *mc, struct capi_memcpy_element *element)
@@ -132,31 +134,28 @@ FAIL_TEST(process, memory)
 		  munmap(self->memory, 2 * page));
 }
 
-static int nth_left(struct fail *fail)
-{
-	char text[16] = "";
-
-	return pread(fail->nth, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : -1;
-}
-
-/* Makes it fail ever later, until it is asleep. */
+/* Makes it fail ever later, until it is asleep: @last is more than that takes. */
 static void fail_idle(struct __test_metadata *_metadata, struct fail *fail,
-		      struct capi_memcpy *mc, const void *dst, const void *src)
+		      unsigned int last, struct capi_memcpy *mc,
+		      const void *dst, const void *src)
 {
 	unsigned int i;
 	int ret;
 
 	ASSERT_TRUE(works(mc, dst, src));
-	for (fail->n = 1; fail->n <= IDLE; fail->n++) {
+	fail_begin(fail);
+	for (fail->n = 1; fail->n <= last; fail->n++) {
 		fail_arm(fail);
 		ret = finish(mc, capi_memcpy_copy(mc, dst, src, 64));
 		EXPECT_TRUE(fail_sane(ret));
-		for (i = 0; i < 50 && nth_left(fail) > 0; i++)
+		for (i = 0; i < 50 && fail_is_due(fail); i++)
 			usleep(10000);
 		fail_disarm(fail);
+		fail->calls += fail->injected;
 		EXPECT_TRUE(fail_log_ok(fail));
 		ASSERT_TRUE(works(mc, dst, src));
 	}
+	EXPECT_LT(0, fail->calls);
 }
 
 /*
@@ -168,7 +167,17 @@ FAIL_TEST(process, idle)
 {
 	ASSERT_EQ(0, fail_thread(&self->fail, self->tid));
 	self->memory = memcpy_pages(1);
-	fail_idle(_metadata, &self->fail, &self->mc, self->memory,
+	fail_idle(_metadata, &self->fail, IDLE, &self->mc, self->memory,
+		  self->memory + 64);
+	munmap(self->memory, page_size());
+}
+
+/* Only what that takes from slabs, which is the same each time */
+FAIL_TEST(process, watched)
+{
+	ASSERT_EQ(0, fail_made_by(&self->fail, self->tid));
+	self->memory = memcpy_pages(1);
+	fail_idle(_metadata, &self->fail, WATCHED, &self->mc, self->memory,
 		  self->memory + 64);
 	munmap(self->memory, page_size());
 }
@@ -300,7 +309,13 @@ FAIL_TEST(mediated, translated_memory)
 FAIL_TEST(mediated, idle)
 {
 	ASSERT_EQ(0, fail_thread(&self->fail, self->tid));
-	fail_idle(_metadata, &self->fail, &self->t.q.mc, ea(DST), ea(SRC));
+	fail_idle(_metadata, &self->fail, IDLE, &self->t.q.mc, ea(DST), ea(SRC));
+}
+
+FAIL_TEST(mediated, watched)
+{
+	ASSERT_EQ(0, fail_made_by(&self->fail, self->tid));
+	fail_idle(_metadata, &self->fail, WATCHED, &self->t.q.mc, ea(DST), ea(SRC));
 }
 
 /* Each step as it is, and the result of the command at the end */
