@@ -114,11 +114,14 @@ static const struct mmu_interval_notifier_ops chunk_ops = {
 	.invalidate = invalidate,
 };
 
+/*
+ * It hears of changes as long as the VF knows a page. Nobody tells the VF of one
+ * meanwhile: the caller is who does, or the last one was stopped.
+ */
 static void drop(struct guest_chunk *chunk)
 {
 	struct guest_translator *xl = &chunk->card->translator;
 
-	mmu_interval_notifier_remove(&chunk->notifier);
 	mutex_lock(&xl->lock);
 	if (xl->task)
 		take_back(chunk, chunk->start,
@@ -126,6 +129,7 @@ static void drop(struct guest_chunk *chunk)
 	else
 		unmap(chunk, 0, GUEST_CHUNK_PAGES);
 	mutex_unlock(&xl->lock);
+	mmu_interval_notifier_remove(&chunk->notifier);
 	xa_erase(&xl->chunks, chunk->start / GUEST_CHUNK_SIZE);
 	list_del(&chunk->node);
 	xl->nr_chunks--;

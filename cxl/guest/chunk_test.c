@@ -39,6 +39,7 @@ enum state { HOLE, ABSENT, READ_ONLY, PRESENT };
  * @mapped: pages mapped for the VF
  * @map_fails: so many pages can be mapped before one cannot
  * @notifiers: chunks that hear of changes
+ * @deaf: how often one heard no more while the VF knew pages of it
  * @invalidated: what the VF was last told to forget
  * @answers: how often it was answered
  * @answer: address of the last answer
@@ -57,6 +58,7 @@ struct chunk_test {
 	int mapped;
 	unsigned int map_fails;
 	int notifiers;
+	unsigned int deaf;
 	u64 invalidated;
 	unsigned int answers;
 	u64 answer;
@@ -153,9 +155,12 @@ static int test_insert(struct mmu_interval_notifier *notifier,
 	return 0;
 }
 
+static bool is_known(struct mmu_interval_notifier *notifier);
+
 static void test_remove(struct mmu_interval_notifier *notifier)
 {
 	now->notifiers--;
+	now->deaf += is_known(notifier);
 }
 
 static unsigned long test_begin(struct mmu_interval_notifier *notifier)
@@ -227,6 +232,14 @@ static void test_answer(struct guest_card *card, u64 addr, unsigned int pages,
 #define guest_translator_answer test_answer
 #include "chunk.c"
 
+static bool is_known(struct mmu_interval_notifier *notifier)
+{
+	struct guest_chunk *chunk =
+		container_of(notifier, struct guest_chunk, notifier);
+
+	return was_told(chunk, 0, GUEST_CHUNK_PAGES);
+}
+
 static int chunk_init(struct kunit *test)
 {
 	struct guest_translator *xl;
@@ -254,6 +267,7 @@ static void chunk_exit(struct kunit *test)
 	guest_chunks_drop(&now->card);
 	KUNIT_EXPECT_EQ(test, 0, now->mapped);
 	KUNIT_EXPECT_EQ(test, 0, now->notifiers);
+	KUNIT_EXPECT_EQ(test, 0, now->deaf);
 	KUNIT_EXPECT_EQ(test, 0, xl->nr_chunks);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&xl->chunks));
 	xa_destroy(&xl->chunks);
