@@ -237,9 +237,9 @@ static int fault_in(struct capi_event_reader *reader, struct iov_iter *to,
 	return 0;
 }
 
-static int take_turn(struct capi_events *events, bool nonblock)
+static int take_turn(struct capi_events *events, bool try)
 {
-	if (!nonblock)
+	if (!try)
 		return mutex_lock_interruptible(&events->turn) ? -ERESTARTSYS : 0;
 	if (mutex_trylock(&events->turn))
 		return 0;
@@ -251,21 +251,9 @@ static int take_turn(struct capi_events *events, bool nonblock)
 	return mutex_trylock(&events->turn) ? 0 : -EAGAIN;
 }
 
-/**
- * capi_event_read() - read one event
- * @reader: the reader
- * @to: where to; at least CXL_READ_MIN_SIZE bytes
- * @nonblock: do not wait for an event
- *
- * Context: process, may sleep. Holds nothing while it waits or faults @to in.
- * Return: the size of the event read; -EIO if the link is down, the reader was
- * ended, or the context is closed and nothing is left to read; -EINVAL if @to
- * is too small; -EBUSY while the event window is enabled; -EAGAIN if @nonblock
- * and there is none; -ERESTARTSYS on a signal; -EFAULT if @to cannot be
- * written, or the AFU driver gave an event that cannot be delivered.
- */
-ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
-			bool nonblock)
+/* Returns as capi_event_read(). @try: does not wait for its turn either */
+static ssize_t read_event(struct capi_event_reader *reader, struct iov_iter *to,
+			  bool nonblock, bool try)
 {
 	struct capi_events *events = &reader->ctx->events;
 	struct capi_event event;
@@ -279,7 +267,7 @@ ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
 	do {
 		rc = wait_for_event(reader, nonblock);
 		if (!rc)
-			rc = take_turn(events, nonblock);
+			rc = take_turn(events, try);
 		if (rc)
 			return rc;
 
@@ -293,7 +281,44 @@ ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
 
 	return rc;
 }
+
+/**
+ * capi_event_read() - read one event
+ * @reader: the reader
+ * @to: where to; at least CXL_READ_MIN_SIZE bytes
+ * @nonblock: wait for nothing; who was turned away is woken, see capi_event_poll()
+ *
+ * Context: process, may sleep. Holds nothing while it waits or faults @to in.
+ * Return: the size of the event read; -EIO if the link is down, the reader was
+ * ended, or the context is closed and nothing is left to read; -EINVAL if @to
+ * is too small; -EBUSY while the event window is enabled; -EAGAIN if @nonblock
+ * and there is none, or another reader is at it; -ERESTARTSYS on a signal;
+ * -EFAULT if @to cannot be written, or the AFU driver gave an event that cannot
+ * be delivered.
+ */
+ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
+			bool nonblock)
+{
+	return read_event(reader, to, nonblock, nonblock);
+}
 EXPORT_SYMBOL_GPL(capi_event_read);
+
+/**
+ * capi_event_read_pending() - read one event, if there is one
+ * @reader: the reader
+ * @to: where to; at least CXL_READ_MIN_SIZE bytes
+ *
+ * For who does not poll, and would not be told when another reader is through.
+ *
+ * Context: process, may sleep: for its turn, but for no event.
+ * Return: as capi_event_read(); -EAGAIN only if there is none.
+ */
+ssize_t capi_event_read_pending(struct capi_event_reader *reader,
+				struct iov_iter *to)
+{
+	return read_event(reader, to, true, false);
+}
+EXPORT_SYMBOL_GPL(capi_event_read_pending);
 
 /**
  * capi_event_poll() - poll for events

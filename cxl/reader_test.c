@@ -7,6 +7,7 @@
 #include <linux/wait.h>
 
 static void test_wait(bool looked);
+static int test_trylock(struct mutex *lock);
 
 /* Nobody sleeps: the test does what would wake the reader, and what follows. */
 #undef wait_event_interruptible
@@ -21,7 +22,10 @@ static void test_wait(bool looked);
 	__rc;								\
 })
 
+#undef mutex_trylock
+#define mutex_trylock test_trylock
 #include "reader.c"
+#undef mutex_trylock
 
 /**
  * struct reader_test - a context, and two who read its events
@@ -30,6 +34,7 @@ static void test_wait(bool looked);
  * @reader: the reader that waits
  * @other: the one that is faster
  * @buf: where they read to
+ * @busy: somebody has the turn whenever it is tried
  * @waits: how often it waited
  * @meanwhile: what happens while it waits, and then when it has looked
  */
@@ -39,6 +44,7 @@ struct reader_test {
 	struct capi_event_reader *reader;
 	struct capi_event_reader *other;
 	void *buf;
+	bool busy;
 	unsigned int waits;
 	void (*meanwhile)(struct reader_test *t, bool looked);
 };
@@ -51,6 +57,11 @@ static void test_wait(bool looked)
 		waiting->waits++;
 	if (waiting->meanwhile)
 		waiting->meanwhile(waiting, looked);
+}
+
+static int test_trylock(struct mutex *lock)
+{
+	return !waiting->busy && mutex_trylock(lock);
 }
 
 static ssize_t read_by(struct reader_test *t, struct capi_event_reader *reader,
@@ -194,11 +205,32 @@ static void signalled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->waits, 1);
 }
 
+/* Who is turned away is told when it can read; who would not be told is not. */
+static void turned_away(struct kunit *test)
+{
+	struct reader_test *t = test->priv;
+	struct kvec vec = { .iov_base = t->buf, .iov_len = CXL_READ_MIN_SIZE };
+	struct iov_iter to;
+
+	t->busy = true;
+	capi_raise_afu_irq(&t->ctx, 1);
+	KUNIT_EXPECT_EQ(test, read_by(t, t->reader, true), -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, t->ctx.events.turned_away);
+
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
+	KUNIT_EXPECT_EQ(test, capi_event_read_pending(t->reader, &to), 16);
+	KUNIT_EXPECT_FALSE(test, t->ctx.events.turned_away);
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
+	KUNIT_EXPECT_EQ(test, capi_event_read_pending(t->reader, &to), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, t->waits, 0);
+}
+
 static struct kunit_case reader_cases[] = {
 	KUNIT_CASE(what_was_seen_decides),
 	KUNIT_CASE(waits_again),
 	KUNIT_CASE(the_end),
 	KUNIT_CASE(signalled),
+	KUNIT_CASE(turned_away),
 	{ }
 };
 

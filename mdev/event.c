@@ -42,7 +42,7 @@ static ssize_t events_read(struct capi_mdev *m, u64 off, char __user *buf,
 	if (!reader)
 		return -ENODEV;
 	iov_iter_ubuf(&to, ITER_DEST, buf, count);
-	rc = capi_event_read(reader, &to, true);
+	rc = capi_event_read_pending(reader, &to);
 	capi_event_reader_put(reader);
 	return rc;
 }

@@ -425,6 +425,8 @@ void capi_event_reader_get(struct capi_event_reader *reader);
 void capi_event_reader_put(struct capi_event_reader *reader);
 ssize_t capi_event_read(struct capi_event_reader *reader, struct iov_iter *to,
 			bool nonblock);
+ssize_t capi_event_read_pending(struct capi_event_reader *reader,
+				struct iov_iter *to);
 __poll_t capi_event_poll(struct capi_event_reader *reader, struct file *file,
 			 struct poll_table_struct *wait);
 
