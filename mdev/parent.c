@@ -49,23 +49,27 @@ ssize_t capi_mdev_show_description(struct mdev_type *mtype, char *buf)
 	return sysfs_emit(buf, "%s\n", to_type(mtype)->desc->description);
 }
 
-/* Takes a context from the first AFU of the kind that has one. */
+/*
+ * Takes a context from the first AFU of the kind that has one. In no mode it has
+ * none; it is an error of another sort only where there should have been one.
+ */
 struct cxl_context *capi_mdev_take_context(struct mdev_type *mtype,
 					   const struct capi_context_user *user,
 					   struct capi_mdev *m)
 {
 	struct capi_mdev_type *type = to_type(mtype);
-	struct cxl_context *ctx = ERR_PTR(-ENOSPC);
 	struct cxl_afu *afu = NULL;
+	struct cxl_context *ctx;
 
 	while ((afu = capi_adapter_next_afu(type->adapter, afu))) {
 		if (!same_kind(capi_afu_desc(afu), type->desc))
 			continue;
 		ctx = capi_context_create(afu, user, m);
-		if (ctx != ERR_PTR(-ENOSPC))
-			break;
+		if (!IS_ERR(ctx) || (ctx != ERR_PTR(-ENOSPC) &&
+				     capi_afu_free_contexts(afu)))
+			return ctx;
 	}
-	return ctx;
+	return ERR_PTR(-ENOSPC);
 }
 
 static void add_type(struct capi_mdev_parent *parent,

@@ -367,6 +367,22 @@ test_modes_at_once()
 	check "while that of another is" wait $other
 }
 
+# An mdev gets its context from the other one.
+test_mode_of_one()
+{
+	takes afu0.0 mode none
+	expect "of two AFUs of a kind, one is in a mode" 1 "$(free_instances)"
+	id=$(uuid)
+	mdev_create "$id"
+	expect "an mdev is that one's" afu0.1 "$(cat "$mdevs/$id/capi/afu")"
+	mdev_remove "$id"
+	takes afu0.1 mode none
+	expect "without a mode there is no context" "No space left on device" \
+		"$(create_error "$id")"
+	takes afu0.0 mode afu_directed
+	takes afu0.1 mode afu_directed
+}
+
 # An AFU with an error buffer, and with registers for a master. The page is 4096.
 test_area()
 {
@@ -423,7 +439,7 @@ if ! command -v capi-events >/dev/null || ! capi_load afus=echo:8; then
 	ktap_skip_all "capi-events is not in PATH, or the modules cannot be loaded"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 167
+ktap_set_plan 175
 
 link=$(echo /sys/kernel/debug/capi_sim/*/link)
 id=$(uuid)
@@ -441,8 +457,11 @@ test_card_reset
 test_removal
 capi_load afus=echo:1,echo:1
 test_modes_at_once
+test_mode_of_one
 capi_load afus=memcpy:4
 test_area
-check "nothing of this gives a warning" log_clean
+expect "two mdevs that were refused gave a line each" 2 \
+	"$(log_dirty | grep -c 'probe.*failed with error -28')"
+expect "nothing else gives a warning" 2 "$(log_dirty | wc -l)"
 test_parameters
 ktap_finished
