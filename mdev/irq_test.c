@@ -347,6 +347,21 @@ static void loopback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->fds[4].signals, 1);
 }
 
+/* An AFU that raises more than it said reaches nobody's trigger. */
+static void beyond(struct kunit *test)
+{
+	struct irq_test *t = test->priv;
+	const s32 fds[] = { 0, 1 };
+
+	KUNIT_ASSERT_EQ(test, set_fds(t, VFIO_PCI_ERR_IRQ_INDEX, 0, 1, fds), 0);
+	KUNIT_ASSERT_EQ(test, set_fds(t, VFIO_PCI_REQ_IRQ_INDEX, 0, 1, fds + 1), 0);
+	allow(t, true);
+	KUNIT_EXPECT_FALSE(test, capi_mdev_raise_msix(&t->m, 1 + MAX_IRQS));
+	KUNIT_EXPECT_FALSE(test, capi_mdev_raise_msix(&t->m, 2 + MAX_IRQS));
+	KUNIT_EXPECT_EQ(test, t->fds[0].signals, 0);
+	KUNIT_EXPECT_EQ(test, t->fds[1].signals, 0);
+}
+
 /* It waits for a trigger, for bus master and the mask, and is sent once. */
 static void raised_early(struct kunit *test)
 {
@@ -435,6 +450,7 @@ static struct kunit_case irqs_cases[] = {
 	KUNIT_CASE(all_or_none),
 	KUNIT_CASE(err_and_req),
 	KUNIT_CASE(loopback),
+	KUNIT_CASE(beyond),
 	KUNIT_CASE(raised_early),
 	KUNIT_CASE(number),
 	KUNIT_CASE(info),
