@@ -251,5 +251,5 @@ bool race_end(struct race *race)
 	for (i = 0; i < race->n; i++)
 		print_outcomes(&race->racer[i]);
 	fflush(stdout);
-	return did_overlap(race);
+	return !race->rounds || did_overlap(race);
 }

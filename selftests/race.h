@@ -95,7 +95,7 @@ void race_run(struct race *race);
  */
 bool race_more(const struct race *race, unsigned int rounds);
 
-/* Ends it, and prints what came of it. Did any two run at the same time? */
+/* Ends it, and prints what came of it. Did any two run at the same time, if at all? */
 bool race_end(struct race *race);
 
 /* What a racer may return: MAY(0) | MAY(EIO) */

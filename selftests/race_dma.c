@@ -15,6 +15,7 @@
 #include <kselftest_harness.h>
 
 #include "race.h"
+#include "vfio_cdev.h"
 #include "vfio_queue.h"
 
 #define DONE	CAPI_MEMCPY_STATUS_COMPLETE
@@ -212,6 +213,33 @@ static int unmap_in_silence(void *arg)
 	return unmap_for(arg, 1, false);
 }
 
+/* And what is not OTHER, with the queue: whoever unmaps, the AFU goes on at last. */
+static int unmap_rest(void *arg)
+{
+	FIXTURE_DATA(race_dma) * self = arg;
+	struct vfio_queue *q = &self->side[0].queue;
+	int ret = vfio_queue_unmap(q, 0, OTHER);
+
+	if (!ret)
+		ret = is_left_alone(q->memory + STAYS(&self->side[0]));
+	return ret ? ret : vfio_queue_map(q, 0, OTHER, READ_WRITE);
+}
+
+/* The device has no space of addresses for a while. */
+static int leave_space(void *arg)
+{
+	FIXTURE_DATA(race_dma) * self = arg;
+	struct vfio_queue *q = &self->side[0].queue;
+	unsigned char *memory = q->memory + STAYS(&self->side[0]);
+	int ret = is_worked_on(memory);
+
+	if (!ret)
+		ret = vfio_cdev_detach(&q->mdev.vfio);
+	if (!ret)
+		ret = is_left_alone(memory);
+	return ret ? ret : vfio_cdev_attach(&q->mdev.vfio);
+}
+
 /* The first AFU does not notice that the other is reset. */
 static int reset(void *arg)
 {
@@ -363,6 +391,23 @@ TEST_F_TIMEOUT(race_dma, bus_master_by_two, 3600)
 	race_add(&self->race, "bus master", bus_master_too);
 	race_add(&self->race, "bus master", bus_master_too);
 	race_add(&self->race, "unmap", unmap);
+	RUN(20);
+}
+
+/* One is through whenever the other begins: the AFU rests nearly always. */
+TEST_F_TIMEOUT(race_dma, two_unmappings, 3600)
+{
+	race_add(&self->race, "unmap", unmap_in_silence);
+	race_add(&self->race, "unmap the rest", unmap_rest);
+	RUN(20);
+}
+
+TEST_F_TIMEOUT(race_dma, space_left, 3600)
+{
+	if (self->side[0].queue.mdev.vfio.group >= 0)
+		SKIP(return, "a container is left when the device is closed");
+	race_add(&self->race, "unmap", unmap_in_silence);
+	race_add(&self->race, "leave the space", leave_space);
 	RUN(20);
 }
 

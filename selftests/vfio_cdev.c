@@ -14,6 +14,7 @@
 /* The headers of Debian 12 are from before there was this. */
 #define BIND_IOMMUFD		_IO(VFIO_TYPE, VFIO_BASE + 18)
 #define ATTACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
+#define DETACH_IOMMUFD_PT	_IO(VFIO_TYPE, VFIO_BASE + 20)
 #define IOAS_ALLOC		_IO(VFIO_TYPE, 0x81)
 #define VFIO_IOAS		_IO(VFIO_TYPE, 0x88)
 #define VFIO_IOAS_GET		0
@@ -30,6 +31,11 @@ struct attach_iommufd_pt {
 	__u32 argsz;
 	__u32 flags;
 	__u32 pt_id;
+};
+
+struct detach_iommufd_pt {
+	__u32 argsz;
+	__u32 flags;
 };
 
 struct ioas_alloc {
@@ -74,21 +80,32 @@ static int new_space(int iommufd)
 	return ioctl(iommufd, VFIO_IOAS, &set) ? -errno : 0;
 }
 
-/* To the space which the container's ioctls are for */
-static int attach(struct capi_vfio *dev)
+int vfio_cdev_attach(const struct capi_vfio *dev)
+{
+	struct vfio_ioas get = { .size = sizeof(get), .op = VFIO_IOAS_GET };
+	struct attach_iommufd_pt pt = { .argsz = sizeof(pt) };
+
+	if (ioctl(dev->container, VFIO_IOAS, &get))
+		return -errno;
+	pt.pt_id = get.ioas_id;
+	return ioctl(dev->device, ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+int vfio_cdev_detach(const struct capi_vfio *dev)
+{
+	struct detach_iommufd_pt pt = { .argsz = sizeof(pt) };
+
+	return ioctl(dev->device, DETACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+static int bind(const struct capi_vfio *dev)
 {
 	struct bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.iommufd = dev->container,
 	};
-	struct vfio_ioas get = { .size = sizeof(get), .op = VFIO_IOAS_GET };
-	struct attach_iommufd_pt pt = { .argsz = sizeof(pt) };
 
-	if (ioctl(dev->device, BIND_IOMMUFD, &bind) ||
-	    ioctl(dev->container, VFIO_IOAS, &get))
-		return -errno;
-	pt.pt_id = get.ioas_id;
-	return ioctl(dev->device, ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
+	return ioctl(dev->device, BIND_IOMMUFD, &bind) ? -errno : 0;
 }
 
 /* With what is the container already, which is closed with the device. */
@@ -98,8 +115,10 @@ static int open_device(struct capi_vfio *dev, const char *uuid)
 
 	if (ret >= 0) {
 		dev->device = ret;
-		ret = attach(dev);
+		ret = bind(dev);
 	}
+	if (!ret)
+		ret = vfio_cdev_attach(dev);
 	if (!ret)
 		ret = capi_vfio_find_regions(dev);
 	if (ret)

@@ -16,5 +16,8 @@ int vfio_cdev_open(struct capi_vfio *dev, const char *uuid);
 /* With the memory of another that is open so */
 int vfio_cdev_open_beside(struct capi_vfio *dev, const char *uuid,
 			  const struct capi_vfio *other);
+/* From the space which the container's ioctls are for, and to it again */
+int vfio_cdev_detach(const struct capi_vfio *dev);
+int vfio_cdev_attach(const struct capi_vfio *dev);
 
 #endif /* _VFIO_CDEV_H */
