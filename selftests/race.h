@@ -100,6 +100,8 @@ bool race_end(struct race *race);
 
 /* What a racer may return: MAY(0) | MAY(EIO) */
 #define MAY(error)	(1ULL << (error))
+/* Of an open of a device that goes: a container that lost its group says EINVAL. */
+#define MAY_OPEN	(MAY(0) | MAY(ENOENT) | MAY(ENODEV) | MAY(EINVAL))
 bool race_may(const struct racer *racer, unsigned long long allowed);
 
 #endif /* _RACE_H */

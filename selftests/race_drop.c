@@ -269,7 +269,7 @@ static const struct against against_drop[] = {
 	{ "create", have_nothing, create,
 	  MAY(0) | MAY(ENOENT) | MAY(ENODEV), drop },
 	{ "open of mdev", have_mdev, open_mdev,
-	  MAY(0) | MAY(ENOENT) | MAY(ENODEV), drop },
+	  MAY_OPEN, drop },
 	{ "open of node", have_nothing, open_node,
 	  MAY(0) | MAY(ENOENT) | MAY(ENODEV) | MAY(ENXIO), drop },
 	{ "START_WORK", have_file, start_file,
@@ -406,7 +406,7 @@ static const struct against against_unload[] = {
 	  MAY(0) | MAY(ENOENT) | MAY(ENODEV),
 	  unload_mdev },
 	{ "open of mdev", have_mdev, open_mdev,
-	  MAY(0) | MAY(ENOENT) | MAY(ENODEV),
+	  MAY_OPEN,
 	  unload_mdev },
 	{ "attribute", have_mdev, set_attribute,
 	  MAY(0) | MAY(ENOENT) | MAY(ENODEV),
@@ -415,7 +415,7 @@ static const struct against against_unload[] = {
 	  MAY(0) | MAY(ENOENT) | MAY(ENODEV) | MAY(ENXIO),
 	  unload_sim },
 	{ "open of mdev", have_mdev, open_mdev,
-	  MAY(0) | MAY(ENOENT) | MAY(ENODEV),
+	  MAY_OPEN,
 	  unload_sim },
 };
 
