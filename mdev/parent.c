@@ -50,8 +50,8 @@ ssize_t capi_mdev_show_description(struct mdev_type *mtype, char *buf)
 }
 
 /*
- * Takes a context from the first AFU of the kind that has one. In no mode it has
- * none; it is an error of another sort only where there should have been one.
+ * Takes a context from the first AFU of the kind that has one. An AFU in no mode has
+ * none, and says ENODEV, as one that is gone does.
  */
 struct cxl_context *capi_mdev_take_context(struct mdev_type *mtype,
 					   const struct capi_context_user *user,
