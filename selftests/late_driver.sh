@@ -50,12 +50,41 @@ reads()
 	[ "$(cat $module/reading)" = 1 ]
 }
 
+handles()
+{
+	[ "$(cat $module/handling)" = Y ]
+}
+
+# Who pulls an adapter does not wait for a driver that handles an error.
+test_slow_handler()
+{
+	if [ -e "$guest" ]; then
+		ktap_test_skip "nobody has the link of a VF in hand"
+		return
+	fi
+	load
+	modprobe capi_late_test slow=1
+	function=$(bound)
+	afu=$(echo /sys/class/cxl/afu*.0)
+	owner=$(owner "$afu")
+	echo 0 >"/sys/kernel/debug/capi_sim/$owner/link" &
+	wait_until handles
+	take_away "$owner" &
+	check "an adapter goes while a driver handles an error" \
+		wait_until [ ! -e "$afu" ]
+	echo 0 >$module/slow
+	wait
+	wait_until [ ! -e "/sys/bus/pci/devices/$function" ]
+	rmmod capi_late_test
+	capi_unload
+}
+
 ktap_print_header
 if ! modinfo capi_late_test >/dev/null 2>&1; then
 	ktap_skip_all "the module capi_late_test is not installed"
 	exit "$KSFT_SKIP"
 fi
-ktap_set_plan 6
+ktap_set_plan 7
 
 load
 log_mark
@@ -80,4 +109,5 @@ if [ -e "$guest" ]; then
 else
 	check "all unloads" capi_unload
 fi
+test_slow_handler
 ktap_finished

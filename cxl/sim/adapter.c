@@ -191,18 +191,21 @@ static int probe_afus(struct sim_adapter *adapter, const struct sim_afu *afus,
 	return 0;
 }
 
-/* AFUs that work in memory have lost what they were doing when it is back. */
+/*
+ * AFUs that work in memory have lost what they were doing when it is back. AFU
+ * drivers take what time they want over it: nobody who pulls the adapter waits.
+ */
 void sim_adapter_set_link(struct sim_adapter *adapter, bool up)
 {
 	bool ok = true;
 
-	mutex_lock(&adapter->lock);
+	mutex_lock(&adapter->link);
 	WRITE_ONCE(adapter->link_up, up);
 	if (adapter->capi)
 		ok = capi_adapter_set_link(adapter->capi, up);
 	if (!up)
 		stop_workers(adapter);
-	mutex_unlock(&adapter->lock);
+	mutex_unlock(&adapter->link);
 	if (!ok)
 		sim_adapter_drop(adapter);
 }
@@ -245,10 +248,12 @@ static void sim_adapter_remove(struct work_struct *work)
 
 	pci_lock_rescan_remove();
 	capi_vphb_stop(adapter->vphb);
+	mutex_lock(&adapter->link);
 	mutex_lock(&adapter->lock);
 	capi_adapter_unregister(adapter->capi);
 	adapter->capi = NULL;
 	mutex_unlock(&adapter->lock);
+	mutex_unlock(&adapter->link);
 	capi_vphb_destroy(adapter->vphb);
 	pci_unlock_rescan_remove();
 
@@ -375,6 +380,7 @@ struct sim_adapter *sim_adapter_create(const struct sim_afu *afus,
 		return ERR_PTR(-ENOMEM);
 	INIT_WORK(&adapter->removal, sim_adapter_remove);
 	adapter->deletion.notifier_call = sim_function_deleted;
+	mutex_init(&adapter->link);
 	mutex_init(&adapter->lock);
 	adapter->link_up = true;
 	rc = probe_afus(adapter, afus, nr_afus);

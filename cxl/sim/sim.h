@@ -135,8 +135,11 @@ struct sim_worker {
  * @card: the card's PCI function, held by @vphb
  * @afus: the AFUs
  * @nr_afus: how many
- * @lock: covers the next two
- * @capi: the adapter as the core knows it; NULL once its function is deleted
+ * @link: held while the link changes; covers @link_up, and @capi stays
+ * @lock: held while the core is told of removal, and @capi stays; inside @link.
+ *	Taken in the PCI bus's notifier, so nothing under it may wait for a driver.
+ * @capi: the adapter as the core knows it; NULL once it is unregistered. Changes
+ *	under both.
  * @link_up: what its link was set to last
  * @debugfs: its remote control
  * @deletion: tells when the card's function is deleted
@@ -151,7 +154,8 @@ struct sim_adapter {
 	struct pci_dev *card;
 	struct sim_afu afus[SIM_MAX_AFUS];
 	unsigned int nr_afus;
-	struct mutex lock; /* capi, link_up */
+	struct mutex link; /* link_up, capi */
+	struct mutex lock; /* capi */
 	struct cxl_adapter *capi;
 	bool link_up;
 	struct dentry *debugfs;

@@ -2,9 +2,11 @@
 /*
  * A driver of echo AFUs that leaves a context behind, with a file in it. Who
  * reads the file holds up the adapter that goes: time enough to bind the driver
- * again by hand. As long as it is bound its AFU has to be there.
+ * again by hand. As long as it is bound its AFU has to be there. If it is told
+ * to, it takes its time over an error too.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/wait.h>
@@ -20,6 +22,14 @@ MODULE_PARM_DESC(reading, "how many began to read the file");
 static uint early;
 module_param(early, uint, 0444);
 MODULE_PARM_DESC(early, "how many AFUs went before their driver");
+
+static bool slow;
+module_param(slow, bool, 0644);
+MODULE_PARM_DESC(slow, "an error is not handled as long as this is set");
+
+static bool handling;
+module_param(handling, bool, 0444);
+MODULE_PARM_DESC(handling, "an error is being handled");
 
 static struct cxl_context *left;
 static DECLARE_WAIT_QUEUE_HEAD(wait);
@@ -64,6 +74,19 @@ static void late_remove(struct pci_dev *pdev)
 		WRITE_ONCE(early, early + 1);
 }
 
+static pci_ers_result_t late_error_detected(struct pci_dev *pdev,
+					    pci_channel_state_t state)
+{
+	WRITE_ONCE(handling, true);
+	while (READ_ONCE(slow))
+		msleep(20);
+	return PCI_ERS_RESULT_NEED_RESET;
+}
+
+static const struct pci_error_handlers late_handlers = {
+	.error_detected = late_error_detected,
+};
+
 static const struct pci_device_id late_ids[] = {
 	{ PCI_DEVICE(CAPI_ECHO_VENDOR, CAPI_ECHO_DEVICE) },
 	{}
@@ -74,6 +97,7 @@ static struct pci_driver late_driver = {
 	.id_table = late_ids,
 	.probe = late_probe,
 	.remove = late_remove,
+	.err_handler = &late_handlers,
 };
 
 static int __init late_init(void)
