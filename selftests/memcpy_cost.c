@@ -17,7 +17,8 @@
 
 #define DONE		CAPI_MEMCPY_STATUS_COMPLETE
 #define CONTEXTS	100
-#define IDLE		10	/* seconds */
+#define SPAN		3	/* seconds */
+#define SPANS		3
 #define BUSY		8	/* contexts */
 #define SAMPLES		20	/* of those that are idle */
 
@@ -98,14 +99,24 @@ static double thread_time(unsigned int *threads)
 	return sum;
 }
 
-/* What part of one CPU all of them were busy with, for so many seconds */
-static double busy(unsigned int seconds)
+/*
+ * What part of one CPU all of them were busy with, in the quietest of so many
+ * spans: what a machine around an emulated CPU takes from it counts as well.
+ */
+static double busy(unsigned int spans)
 {
-	double start = now(), idle = idle_time();
+	double start, idle, part, least = 1e9;
 
-	sleep(seconds);
-	return sysconf(_SC_NPROCESSORS_ONLN) -
-	       (idle_time() - idle) / (now() - start);
+	while (spans--) {
+		start = now();
+		idle = idle_time();
+		sleep(SPAN);
+		part = sysconf(_SC_NPROCESSORS_ONLN) -
+		       (idle_time() - idle) / (now() - start);
+		if (part < least)
+			least = part;
+	}
+	return least;
 }
 
 static int start_all(struct capi_memcpy *mc, unsigned int *started,
@@ -132,39 +143,54 @@ static double notice(struct capi_memcpy *mc)
 	return (now() - start) * 1000;
 }
 
+static int by_length(const void *a, const void *b)
+{
+	double difference = *(const double *)a - *(const double *)b;
+
+	return difference < 0 ? -1 : difference > 0;
+}
+
+/*
+ * Work that nobody told the AFU of is noticed by all. Half of them say how soon: a
+ * CPU that stands still for a moment is late for any of them.
+ */
+static bool in_time(double *times)
+{
+	qsort(times, SAMPLES, sizeof(*times), by_length);
+	printf("# work is noticed and done after %.1f ms, %.1f ms at most\n",
+	       times[SAMPLES / 2], times[SAMPLES - 1]);
+	return times[SAMPLES / 2] <= 50 && times[SAMPLES - 1] <= 2000;
+}
+
 TEST_F_TIMEOUT(memcpy_cost, idle, 60)
 {
-	double baseline, with, before, used, time, longest = 0;
+	double baseline, with, before, used, times[SAMPLES];
 	unsigned int threads, i;
 
-	baseline = busy(IDLE / 2);
+	baseline = busy(2);
 	ASSERT_EQ(0, start_all(self->mc, &self->started, CONTEXTS, 1));
 	/* The time that an AFU takes to see that it has nothing to do */
 	sleep(1);
 
 	before = thread_time(&threads);
 	ASSERT_EQ(CONTEXTS, threads);
-	with = busy(IDLE);
-	used = (thread_time(&threads) - before) / IDLE;
+	with = busy(SPANS);
+	used = (thread_time(&threads) - before) / (SPANS * SPAN);
 	TH_LOG("%d idle contexts: %.1f%% of a CPU, %.1f%% in their threads; %.1f%% without them",
 	       CONTEXTS, with * 100, used * 100, baseline * 100);
 	EXPECT_GE(0.05, used);
 	EXPECT_GE(0.05, with - baseline);
 
-	for (i = 0; i < SAMPLES; i++) {
-		time = notice(&self->mc[i]);
-		if (time > longest)
-			longest = time;
-	}
-	TH_LOG("work is noticed and done after %.1f ms at most", longest);
-	EXPECT_GE(50, longest);
+	for (i = 0; i < SAMPLES; i++)
+		times[i] = notice(&self->mc[i]);
+	EXPECT_TRUE(in_time(times));
 }
 
 /* All that wait for a restart need no look at memory, so no time at all. */
 TEST_F_TIMEOUT(memcpy_cost, stopped, 60)
 {
 	unsigned int threads, i;
-	double before, used, time, longest = 0;
+	double before, used, times[SAMPLES];
 
 	ASSERT_EQ(0, start_all(self->mc, &self->started, CONTEXTS, 1));
 	for (i = 0; i < CONTEXTS; i++)
@@ -183,13 +209,9 @@ TEST_F_TIMEOUT(memcpy_cost, stopped, 60)
 
 	for (i = 0; i < SAMPLES; i++) {
 		capi_memcpy_restart(&self->mc[i]);
-		time = notice(&self->mc[i]);
-		if (time > longest)
-			longest = time;
+		times[i] = notice(&self->mc[i]);
 	}
-	TH_LOG("a restart is noticed, and work done, after %.1f ms at most",
-	       longest);
-	EXPECT_GE(50, longest);
+	EXPECT_TRUE(in_time(times));
 }
 
 /* Elements done so far */
