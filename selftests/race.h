@@ -100,8 +100,12 @@ bool race_end(struct race *race);
 
 /* What a racer may return: MAY(0) | MAY(EIO) */
 #define MAY(error)	(1ULL << (error))
-/* Of an open of a device that goes: a container that lost its group says EINVAL. */
-#define MAY_OPEN	(MAY(0) | MAY(ENOENT) | MAY(ENODEV) | MAY(EINVAL))
+/*
+ * Of an open of a device that goes: a node without a device says ENXIO, and a
+ * container that lost its group EINVAL.
+ */
+#define MAY_OPEN	(MAY(0) | MAY(ENOENT) | MAY(ENODEV) | MAY(ENXIO) | \
+			 MAY(EINVAL))
 bool race_may(const struct racer *racer, unsigned long long allowed);
 
 #endif /* _RACE_H */
