@@ -98,20 +98,21 @@ int capi_reload(const char *parameters)
 
 /* Creating and removing */
 
+static void mdev_init(struct mdev *mdev)
+{
+	memset(mdev, 0, sizeof(*mdev));
+	mdev->vfio.device = -1;
+	mdev->vfio.group = -1;
+	mdev->vfio.container = -1;
+}
+
 static int create_kind_on(struct mdev *mdev, const char *card,
 			  const char *kind)
 {
 	char pattern[PATH_MAX], path[PATH_MAX], *end;
 	int ret;
 
-	memset(mdev, 0, sizeof(*mdev));
-	mdev->vfio.device = -1;
-	mdev->vfio.group = -1;
-	mdev->vfio.container = -1;
-
-	ret = load_kind(kind);
-	if (ret)
-		return ret;
+	mdev_init(mdev);
 	ret = read_file("/proc/sys/kernel/random/uuid", mdev->uuid,
 			sizeof(mdev->uuid));
 	if (ret < 0)
@@ -137,14 +138,18 @@ int mdev_create_on(struct mdev *mdev, const char *card)
 	return create_kind_on(mdev, card, "echo");
 }
 
-int mdev_create(struct mdev *mdev)
-{
-	return mdev_create_on(mdev, "*");
-}
-
 int mdev_create_kind(struct mdev *mdev, const char *kind)
 {
-	return create_kind_on(mdev, "*", kind);
+	int ret;
+
+	mdev_init(mdev);
+	ret = load_kind(kind);
+	return ret ? ret : create_kind_on(mdev, "*", kind);
+}
+
+int mdev_create(struct mdev *mdev)
+{
+	return mdev_create_kind(mdev, "echo");
 }
 
 int mdev_remove(struct mdev *mdev)

@@ -42,10 +42,13 @@ int capi_load(void);
 /* Loads them anew, the software adapter with these parameters. */
 int capi_reload(const char *parameters);
 
-/* On the first adapter with an echo AFU, or on the one called @card. */
+/*
+ * On the first adapter with an echo AFU, for which the modules are loaded if there
+ * is none; or on the one called @card, as it is.
+ */
 int mdev_create(struct mdev *mdev);
 int mdev_create_on(struct mdev *mdev, const char *card);
-/* With another kind of AFU, such as "memcpy" */
+/* As the first, with another kind of AFU, such as "memcpy" */
 int mdev_create_kind(struct mdev *mdev, const char *kind);
 int mdev_remove(struct mdev *mdev);
 
