@@ -91,7 +91,7 @@ FIXTURE_TEARDOWN(restart)
 {
 }
 
-TEST_F(restart, processes)
+TEST_F_TIMEOUT(restart, processes, 120)
 {
 	unsigned int i;
 
@@ -107,6 +107,7 @@ TEST_F(restart, processes)
 
 /* As many as the adapter has interrupts for: 2037 of them, 4 each */
 #define ALL	509
+#define TURN	200	/* ms: one CPU may have to do for all */
 
 /**
  * struct meeting - processes that wait for each other
@@ -122,6 +123,7 @@ struct meeting {
 static int copy_something(struct capi_memcpy *mc)
 {
 	unsigned char src[512], dst[sizeof(src)] = { };
+	struct capi_memcpy_element *element;
 	unsigned int i;
 	int ret;
 
@@ -130,7 +132,8 @@ static int copy_something(struct capi_memcpy *mc)
 	ret = memcpy_start(mc, 1);
 	if (ret)
 		return -ret;
-	if (memcpy_status(capi_memcpy_copy(mc, dst, src, sizeof(src))) != DONE)
+	element = capi_memcpy_copy(mc, dst, src, sizeof(src));
+	if (!element || capi_memcpy_wait(element, ALL * TURN) != DONE)
 		return 200;
 	return memcmp(src, dst, sizeof(src)) ? 201 : 0;
 }
@@ -163,7 +166,7 @@ FIXTURE_TEARDOWN(all)
 {
 }
 
-TEST_F_TIMEOUT(all, at_once, 90)
+TEST_F_TIMEOUT(all, at_once, 240)
 {
 	struct capi_memcpy mc;
 	struct meeting meeting;

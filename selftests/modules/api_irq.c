@@ -155,16 +155,18 @@ static void raise_elsewhere(struct work_struct *work)
 	api_raise(elsewhere->ctx, 1);
 }
 
-/* Returns while the handler runs on another processor. */
+/* Returns while the handler runs on another processor, unless we come too late. */
 static void run_elsewhere(struct elsewhere *elsewhere, struct handled *handled)
 {
 	unsigned int cpu = cpumask_any_but(cpu_online_mask, get_cpu());
+	int runs = atomic_read(&handled->runs);
 
 	put_cpu();
 	elsewhere->ctx = handled->ctx;
 	INIT_WORK_ONSTACK(&elsewhere->work, raise_elsewhere);
 	queue_work_on(cpu, system_wq, &elsewhere->work);
-	while (!READ_ONCE(handled->running))
+	while (!READ_ONCE(handled->running) &&
+	       atomic_read(&handled->runs) == runs)
 		cpu_relax();
 }
 

@@ -6,7 +6,7 @@
 share=$run/share
 # One CPU: with two, an emulated kernel at times oopses in its own code.
 SMP=1
-limit=${TIMEOUT:-2700}
+limit=${TIMEOUT:-3300}
 parameters=vm=host
 
 list_tests()

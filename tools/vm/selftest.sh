@@ -15,7 +15,7 @@ series=$1
 label=$series${2:+ $2}
 tests=${TESTS:-}
 export SMP=${SMP:-2}
-limit=${TIMEOUT:-600}
+limit=${TIMEOUT:-1200}
 
 # not_ok NAME: what explains it comes on stdin.
 not_ok()
