@@ -4,7 +4,8 @@
 # selftest.sh SERIES [vm]: run the selftests whose names contain one of the words
 # in $TESTS (all when empty) on the stock kernel of that series: those that need
 # no more than the kernel, or those in the folder "vm", whose guest has Debian's
-# QEMU and libvirt and guests of its own. Prints TAP.
+# QEMU and libvirt and guests of its own. Prints TAP. What the tests take from the
+# environment they find there: RACE, EVENTS and SEED.
 
 . "$(dirname "$0")/lib.sh"
 . "$top/tools/vm/build.sh"
@@ -15,7 +16,7 @@ series=$1
 label=$series${2:+ $2}
 tests=${TESTS:-}
 export SMP=${SMP:-2}
-limit=${TIMEOUT:-1200}
+limit=${TIMEOUT:-$((1200 * ${RACE:-1}))}
 
 # not_ok NAME: what explains it comes on stdin.
 not_ok()
@@ -79,7 +80,8 @@ prepare
 end=$((SECONDS + limit))
 while [ -s "$run/tests" ]; do
 	lock_builds
-	pack "$kernel" "export PATIENCE=$patience
+	pack "$kernel" "export PATIENCE=$patience RACE='${RACE:-}' EVENTS='${EVENTS:-}' \
+			SEED='${SEED:-}'
 		exec /run-tests '$label' $(tr '\n' ' ' <"$run/tests")" \
 		"$run/initramfs" "$selftests"
 	unlock_builds
