@@ -10,6 +10,9 @@
 
 #include "core.h"
 
+/* How often one call copies in vain to memory that is said to be there */
+#define MAX_COPIES	16
+
 /**
  * struct capi_event_reader - somebody who may read a context's events
  * @kref: every file that reads through it holds one
@@ -221,16 +224,23 @@ static void fail_held(struct cxl_context *ctx, u32 token)
 	capi_events_end_turn(ctx);
 }
 
+/*
+ * Not all that can be written this way can be copied to: tagged memory. With no
+ * @copies left it is bad.
+ */
 static int fault_in(struct capi_event_reader *reader, struct iov_iter *to,
-		    struct capi_event *event)
+		    struct capi_event *event, unsigned int copies)
 {
-	size_t missing = fault_in_iov_iter_writeable(to,
-						     event->event.header.size);
+	size_t size = event->event.header.size, missing;
+
+	/* Loads make a stack grow. The other does not, and says so in the log. */
+	missing = fault_in_iov_iter_readable(to, size) ?:
+		  fault_in_iov_iter_writeable(to, size);
 
 	/* Another reader, or this one when it tries again, gets the event. */
 	if (signal_pending(current))
 		return -ERESTARTSYS;
-	if (missing) {
+	if (missing || !copies) {
 		fail_held(reader->ctx, event->token);
 		return -EFAULT;
 	}
@@ -256,6 +266,7 @@ static ssize_t read_event(struct capi_event_reader *reader, struct iov_iter *to,
 			  bool nonblock, bool try)
 {
 	struct capi_events *events = &reader->ctx->events;
+	unsigned int copies = MAX_COPIES;
 	struct capi_event event;
 	ssize_t rc;
 
@@ -274,7 +285,7 @@ static ssize_t read_event(struct capi_event_reader *reader, struct iov_iter *to,
 		rc = deliver(reader, to, &event);
 		capi_events_end_turn(reader->ctx);
 		if (!rc)
-			rc = fault_in(reader, to, &event);
+			rc = fault_in(reader, to, &event, --copies);
 		else if (rc == -EAGAIN && !nonblock)
 			rc = 0;
 	} while (!rc);

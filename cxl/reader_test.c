@@ -8,6 +8,7 @@
 
 static void test_wait(bool looked);
 static int test_trylock(struct mutex *lock);
+static size_t test_copy(const void *from, size_t size, struct iov_iter *to);
 
 /* Nobody sleeps: the test does what would wake the reader, and what follows. */
 #undef wait_event_interruptible
@@ -24,8 +25,10 @@ static int test_trylock(struct mutex *lock);
 
 #undef mutex_trylock
 #define mutex_trylock test_trylock
+#define copy_to_iter test_copy
 #include "reader.c"
 #undef mutex_trylock
+#undef copy_to_iter
 
 /**
  * struct reader_test - a context, and two who read its events
@@ -35,6 +38,7 @@ static int test_trylock(struct mutex *lock);
  * @other: the one that is faster
  * @buf: where they read to
  * @busy: somebody has the turn whenever it is tried
+ * @bad: so often nothing can be copied there, though it can be faulted in
  * @waits: how often it waited
  * @meanwhile: what happens while it waits, and then when it has looked
  */
@@ -45,6 +49,7 @@ struct reader_test {
 	struct capi_event_reader *other;
 	void *buf;
 	bool busy;
+	unsigned int bad;
 	unsigned int waits;
 	void (*meanwhile)(struct reader_test *t, bool looked);
 };
@@ -62,6 +67,14 @@ static void test_wait(bool looked)
 static int test_trylock(struct mutex *lock)
 {
 	return !waiting->busy && mutex_trylock(lock);
+}
+
+static size_t test_copy(const void *from, size_t size, struct iov_iter *to)
+{
+	if (!waiting->bad)
+		return copy_to_iter(from, size, to);
+	waiting->bad--;
+	return 0;
 }
 
 static ssize_t read_by(struct reader_test *t, struct capi_event_reader *reader,
@@ -225,12 +238,30 @@ static void turned_away(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->waits, 0);
 }
 
+/* Memory that is there, and cannot be copied to: that comes to an end. */
+static void cannot_be_copied_to(struct kunit *test)
+{
+	struct reader_test *t = test->priv;
+
+	capi_raise_afu_irq(&t->ctx, 1);
+	t->bad = 1;
+	KUNIT_EXPECT_EQ(test, read_by(t, t->reader, true), 16);
+
+	capi_raise_afu_irq(&t->ctx, 1);
+	t->bad = 1000;
+	KUNIT_EXPECT_EQ(test, read_by(t, t->reader, true), -EFAULT);
+	KUNIT_EXPECT_GT(test, t->bad, 0);
+	t->bad = 0;
+	KUNIT_EXPECT_EQ(test, read_by(t, t->other, true), 16);
+}
+
 static struct kunit_case reader_cases[] = {
 	KUNIT_CASE(what_was_seen_decides),
 	KUNIT_CASE(waits_again),
 	KUNIT_CASE(the_end),
 	KUNIT_CASE(signalled),
 	KUNIT_CASE(turned_away),
+	KUNIT_CASE(cannot_be_copied_to),
 	{ }
 };
 

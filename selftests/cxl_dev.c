@@ -383,3 +383,19 @@ bool functions_left(const struct context *context)
 	snprintf(pattern, sizeof(pattern), FUNCTIONS "/%.5s*", context->card);
 	return count_paths(pattern);
 }
+
+/* More than stacks keep away from what is below them */
+#define ROOM	(8UL << 20)
+
+char *new_stack(size_t page)
+{
+	char *at = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+
+	if (at == MAP_FAILED || munmap(at, ROOM))
+		return NULL;
+	at = mmap(at + ROOM - page, page, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1,
+		  0);
+	return at == MAP_FAILED ? NULL : at + page;
+}

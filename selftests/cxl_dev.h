@@ -90,6 +90,9 @@ void *cxl_map(int fd, size_t size, off_t offset);
  */
 bool can_load(const void *address, __u32 *value);
 
+/* The end of one page of stack, with nothing else far below it; or NULL */
+char *new_stack(size_t page);
+
 /* Whether a PCI function of the adapter's domain is there */
 bool functions_left(const struct context *context);
 

@@ -12,6 +12,7 @@
 
 #include <kselftest_harness.h>
 
+#include "cxl_dev.h"
 #include "reader.h"
 #include "source.h"
 
@@ -209,6 +210,34 @@ TEST_F(event_fault, untouched_buffer)
 	ASSERT_EQ(0, context_emit(self->context, 1));
 	EXPECT_EQ(24, read_to(self->from, memory + page - 12));
 	EXPECT_EQ(0, context_count(self->context, "events_failed"));
+}
+
+/* Whether it does at a store depends on where the stack pointer is, in places. */
+static bool grows(char *below)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		*below = 1;
+		_exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* So is what a stack grows to, and nothing is said of it in the log. */
+TEST_F(event_fault, stack)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *top = new_stack(page), *buf = top - 3 * page;
+	bool good;
+
+	ASSERT_NE(NULL, top);
+	good = grows(buf);
+	ASSERT_EQ(0, context_emit(self->context, 1));
+	EXPECT_EQ(good ? 24 : -EFAULT, read_to(self->from, buf));
+	EXPECT_EQ(!good, context_count(self->context, "events_failed"));
+	munmap(buf, 3 * page);
 }
 
 /* The event's header lies before the page that stalls, its payload in it. */

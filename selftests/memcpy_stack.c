@@ -12,6 +12,7 @@
 
 #include <kselftest_harness.h>
 
+#include "cxl_dev.h"
 #include "memcpy.h"
 #include "vfio_mdev.h"
 
@@ -19,8 +20,6 @@
 #define FAULT	CAPI_MEMCPY_STATUS_TRANSLATION
 #define NOBODY	65534
 
-/* More than stacks keep away from what is below them */
-#define ROOM	(8UL << 20)
 /* What the stack may have, in pages */
 #define LIMIT	8
 /* What the address space may grow by, from when the AFU is started on */
@@ -35,20 +34,6 @@ FIXTURE(memcpy_stack) {
 	struct rlimit memlock;
 	struct rlimit space;
 };
-
-/* One page of stack, and nothing else far below it */
-static char *make_stack(size_t page)
-{
-	char *at = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			0);
-
-	if (at == MAP_FAILED || munmap(at, ROOM))
-		return NULL;
-	at = mmap(at + ROOM - page, page, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1,
-		  0);
-	return at == MAP_FAILED ? NULL : at + page;
-}
 
 FIXTURE_SETUP(memcpy_stack)
 {
@@ -97,7 +82,7 @@ static int start(SELF *self, rlim_t stack, rlim_t memlock, rlim_t space)
 	if (ret || setrlimit(RLIMIT_STACK, &self->stack) ||
 	    setrlimit(RLIMIT_AS, &self->space))
 		return ret ?: -errno;
-	self->top = make_stack(self->page);
+	self->top = new_stack(self->page);
 	return self->top ? 0 : -ENOMEM;
 }
 
