@@ -393,7 +393,8 @@ int capi_psa_mmap_file(struct cxl_context *ctx, struct vm_area_struct *vma)
 	if (capi_context_state(ctx) != CAPI_CONTEXT_STARTED ||
 	    !READ_ONCE(ctx->link_up))
 		return -EIO;
-	if (!(vma->vm_flags & VM_SHARED) || size > limit ||
+	/* Shared and for reading only, where the file is: VM_SHARED is not set. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || size > limit ||
 	    offset > limit - size)
 		return -EINVAL;
 	return map(ctx, vma, offset, area);

@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -114,6 +115,28 @@ TEST_F(cxl_mmap, shared_only)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_NE(MAP_FAILED, mmap(NULL, self->size, PROT_READ, MAP_SHARED,
 				   self->fd, 0));
+}
+
+/* Who may only read the node looks at registers. */
+TEST_F(cxl_mmap, for_reading)
+{
+	char node[64], *area;
+	int fd;
+
+	snprintf(node, sizeof(node), "/dev/cxl/%ss", self->afu.name);
+	fd = open(node, O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, cxl_start(fd));
+	area = mmap(NULL, self->size, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	EXPECT_LOAD(0, area + self->page);
+	EXPECT_EQ(-1, mprotect(area, self->size, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, self->size, PROT_READ, MAP_PRIVATE, fd,
+				   0));
+	EXPECT_EQ(EINVAL, errno);
+	munmap(area, self->size);
+	close(fd);
 }
 
 TEST_F(cxl_mmap, registers_and_memory)
