@@ -156,6 +156,7 @@ static struct cxl_context *create(struct cxl_afu *afu,
 		return ERR_PTR(-ENOMEM);
 	ctx->user = user;
 	ctx->user_priv = priv;
+	RCU_INIT_POINTER(ctx->told, user);
 	ctx->has_file = has_file;
 
 	mutex_lock(&afu->adapter->release);
@@ -262,6 +263,10 @@ int cxl_release_context(struct cxl_context *ctx)
 	if (busy)
 		return -EBUSY;
 
+	if (ctx->user) {
+		RCU_INIT_POINTER(ctx->told, NULL);
+		synchronize_rcu();
+	}
 	/* A driver may release the default context itself. */
 	if (cmpxchg(&ctx->afu->default_ctx, ctx, NULL) == ctx)
 		capi_context_put(ctx);

@@ -235,6 +235,7 @@ struct capi_psa {
  * @pe: its number in the AFU's @pes
  * @external_pe: process element, for all others
  * @user: for whom it exists, or NULL
+ * @told: the same until it is released; for what may come later, under RCU
  * @user_priv: the user's
  * @priv: the AFU driver's
  * @backend_priv: the backend's
@@ -269,6 +270,7 @@ struct cxl_context {
 	int pe;
 	int external_pe;
 	const struct capi_context_user *user;
+	const struct capi_context_user __rcu *told;
 	void *user_priv;
 	void *priv;
 	void *backend_priv;

@@ -44,12 +44,33 @@ void capi_events_init(struct cxl_context *ctx)
 	init_waitqueue_head(&events->wait);
 }
 
-/* Runs in any context but NMI, and takes no lock but the wait queue's. */
+/*
+ * Runs in any context but NMI, and takes no lock but the wait queue's. An AFU driver
+ * that holds the context may announce when the user is gone.
+ */
 void capi_events_wake(struct cxl_context *ctx)
 {
+	const struct capi_context_user *user;
+
 	wake_up_all(&ctx->events.wait);
-	if (ctx->user && ctx->user->event)
-		ctx->user->event(ctx, ctx->user_priv);
+	rcu_read_lock();
+	user = rcu_dereference(ctx->told);
+	if (user && user->event)
+		user->event(ctx, ctx->user_priv);
+	rcu_read_unlock();
+}
+
+/* Has the user got interrupt @irq by itself? */
+static bool user_has_irq(struct cxl_context *ctx, unsigned int irq)
+{
+	const struct capi_context_user *user;
+	bool has;
+
+	rcu_read_lock();
+	user = rcu_dereference(ctx->told);
+	has = user && user->irq && user->irq(ctx, ctx->user_priv, irq);
+	rcu_read_unlock();
+	return has;
 }
 
 /*
@@ -153,8 +174,7 @@ int capi_raise_afu_irq(struct cxl_context *ctx, unsigned int irq)
 		return 0;
 	}
 
-	if (ctx->user && ctx->user->irq &&
-	    ctx->user->irq(ctx, ctx->user_priv, irq)) {
+	if (user_has_irq(ctx, irq)) {
 		count(ctx, CAPI_EVENTS_RAISED, 1);
 		count(ctx, CAPI_EVENTS_DELIVERED, 1);
 		trace_capi_event_raised(ctx, CXL_EVENT_AFU_INTERRUPT, irq);

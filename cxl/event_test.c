@@ -112,7 +112,7 @@ static int event_init(struct kunit *test)
 	t->ctx.afu = &t->afu;
 	t->ctx.external_pe = PE;
 	t->ctx.irqs = IRQS;
-	t->ctx.user = &test_user;
+	RCU_INIT_POINTER(t->ctx.told, &test_user);
 	t->ctx.user_priv = t;
 	capi_events_init(&t->ctx);
 	cxl_set_driver_ops(&t->ctx, &test_ops);

@@ -83,6 +83,32 @@ static void test_map(struct cxl_context *ctx)
 	CHECK(!cxl_stop_context(ctx));
 }
 
+static void count_event(struct cxl_context *ctx, void *priv)
+{
+	atomic_inc(priv);
+}
+
+/* Whoever holds a context may announce events when its user is gone. */
+static void test_released(struct pci_dev *pdev)
+{
+	static const struct capi_context_user user = { .event = count_event };
+	atomic_t told = ATOMIC_INIT(0);
+	struct cxl_context *ctx;
+
+	ctx = capi_context_create(cxl_pci_to_afu(pdev), &user, &told);
+	CHECK(!IS_ERR(ctx));
+	if (IS_ERR(ctx))
+		return;
+	capi_context_get(ctx);
+	cxl_context_events_pending(ctx, 1);
+	CHECK(atomic_read(&told) == 1);
+	CHECK(!cxl_release_context(ctx));
+	atomic_set(&told, 0);
+	cxl_context_events_pending(ctx, 1);
+	CHECK(atomic_read(&told) == 0);
+	capi_context_put(ctx);
+}
+
 /* One file stands for a context; it goes with the context. */
 static void test_file(struct pci_dev *pdev)
 {
@@ -286,6 +312,7 @@ static int api_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	CHECK(cxl_pci_to_cfg_record(pdev) == 0);
 	test_default(pdev);
 	test_contexts(pdev);
+	test_released(pdev);
 	test_file(pdev);
 	test_clear();
 	api_test_irqs(pdev);
