@@ -176,18 +176,6 @@ static void end_pin(struct capi_mdev *m)
 	spin_unlock(&pins->lock);
 }
 
-/* As try_begin_pin(), after a break if one is due; returns as take_break(). */
-static int begin_pin(struct capi_mdev *m)
-{
-	unsigned int unmaps;
-	int rc;
-
-	do
-		rc = take_break(m);
-	while (!rc && !try_begin_pin(m, &unmaps));
-	return rc;
-}
-
 /*
  * What is pinned is locked memory of the consumer, who may not have much. VFIO
  * says so in the log each time, and so is not asked again soon: a queue can have
@@ -219,18 +207,14 @@ static int cmpxchg_if_allowed(struct capi_mdev *m, u64 *at, u64 *old, u64 new)
 	return rc;
 }
 
-static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
+/* A pin was begun, and ends here. */
+static int pinned_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 {
 	dma_addr_t iova = at & PAGE_MASK;
 	struct page *page;
 	void *map;
 	int rc;
 
-	if (!READ_ONCE(m->pins.allowed))
-		return -EIO;
-	rc = begin_pin(m);
-	if (rc)
-		return rc;
 	rc = pin_page(m, iova, IOMMU_READ | IOMMU_WRITE, &page);
 	if (rc) {
 		rc = dma_error(rc);
@@ -244,22 +228,38 @@ static int iova_cmpxchg64(struct capi_mdev *m, u64 at, u64 *old, u64 new)
 	return rc;
 }
 
+/* -EAGAIN if a break is due: nobody waits for that who invalidates. */
+static int translated_cmpxchg64(struct capi_mdev *m, u64 addr, u64 *old, u64 new)
+{
+	bool translating = capi_mdev_translating(m);
+	unsigned int unmaps;
+	u64 iova = addr;
+	int rc = 0;
+
+	if (translating)
+		rc = capi_mdev_translate(m, addr, sizeof(*old),
+					 CAPI_MDEV_ENTRY_LOAD |
+					 CAPI_MDEV_ENTRY_STORE, &iova);
+	if (rc)
+		return rc;
+	rc = try_begin_pin(m, &unmaps) ? pinned_cmpxchg64(m, iova, old, new) :
+					 -EAGAIN;
+	if (translating)
+		capi_mdev_translate_end(m);
+	return rc;
+}
+
 int capi_mdev_dma_cmpxchg64(struct cxl_context *ctx, void *priv, u64 addr,
 			    u64 *old, u64 new)
 {
 	struct capi_mdev *m = priv;
-	u64 iova;
 	int rc;
 
-	if (!capi_mdev_translating(m))
-		return iova_cmpxchg64(m, addr, old, new);
-	rc = capi_mdev_translate(m, addr, sizeof(*old),
-				 CAPI_MDEV_ENTRY_LOAD | CAPI_MDEV_ENTRY_STORE,
-				 &iova);
-	if (!rc) {
-		rc = iova_cmpxchg64(m, iova, old, new);
-		capi_mdev_translate_end(m);
-	}
+	do {
+		rc = READ_ONCE(m->pins.allowed) ? take_break(m) : -EIO;
+		if (!rc)
+			rc = translated_cmpxchg64(m, addr, old, new);
+	} while (rc == -EAGAIN);
 	capi_mdev_translate_forget_once(&m->translations);
 	return rc;
 }

@@ -23,6 +23,8 @@
  * @meanwhile: called once the page is pinned; optional
  * @asked: how often it was to be pinned
  * @pinned: how often it is
+ * @translated: the word's address was translated, and that is in use
+ * @breaks: how often the AFU's thread took a break
  * @unmap: unmaps it
  */
 struct dma_test {
@@ -33,6 +35,8 @@ struct dma_test {
 	void (*meanwhile)(struct dma_test *t);
 	unsigned int asked;
 	int pinned;
+	bool translated;
+	unsigned int breaks;
 	struct work_struct unmap;
 };
 
@@ -62,6 +66,31 @@ static void test_unpin_pages(struct vfio_device *vdev, dma_addr_t iova, int n)
 	this_test()->pinned--;
 }
 
+/* Addresses are what they are translated to. */
+static int test_translate(struct capi_mdev *m, u64 address, size_t len,
+			  u64 need, u64 *iova)
+{
+	this_test()->translated = true;
+	*iova = address;
+	return 0;
+}
+
+static void test_translate_end(struct capi_mdev *m)
+{
+	this_test()->translated = false;
+}
+
+/* Who invalidates a translation would wait for all of it. */
+static void test_break(long timeout)
+{
+	KUNIT_EXPECT_FALSE(kunit_get_current_test(), this_test()->translated);
+	this_test()->breaks++;
+	schedule_timeout_killable(timeout);
+}
+
+#define capi_mdev_translate test_translate
+#define capi_mdev_translate_end test_translate_end
+#define schedule_timeout_killable test_break
 #define vfio_pin_pages test_pin_pages
 #define vfio_unpin_pages test_unpin_pages
 #include "dma.c"
@@ -192,6 +221,19 @@ static void breaks_are_taken(struct kunit *test)
 	KUNIT_EXPECT_LT(test, jiffies - before, PIN_BREAK);
 }
 
+static void nothing_is_in_use_in_breaks(struct kunit *test)
+{
+	struct dma_test *t = test->priv;
+	u64 old = 5;
+
+	t->m.translations.block = 1;
+	capi_mdev_dma_unmap(&t->m.vdev, IOVA, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, exchange(t, &old, 6), 0);
+	KUNIT_EXPECT_EQ(test, t->breaks, 1);
+	KUNIT_EXPECT_FALSE(test, t->translated);
+	KUNIT_EXPECT_EQ(test, *t->word, 6);
+}
+
 #if IS_ENABLED(CONFIG_IOMMUFD)
 static void unmap_long(struct dma_test *t)
 {
@@ -220,6 +262,7 @@ static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(no_such_memory),
 	KUNIT_CASE(refused),
 	KUNIT_CASE(breaks_are_taken),
+	KUNIT_CASE(nothing_is_in_use_in_breaks),
 #if IS_ENABLED(CONFIG_IOMMUFD)
 	KUNIT_CASE(iommufd_waits),
 #endif
