@@ -34,6 +34,9 @@ int capi_mdev_reset_context(struct capi_mdev *m)
 	reset_registers(m);
 	rc = capi_context_reset(m->ctx);
 	capi_mdev_irqs_reset(m);
+	/* An AFU that is not stopped may have raised events behind the reset. */
+	if (capi_events_available(m->ctx))
+		capi_mdev_raise_msix(m, CAPI_MDEV_VECTOR_EVENT);
 	return rc;
 }
 
