@@ -8,6 +8,7 @@
  * mask) does so first and looks at the pending bits after. One of the two finds
  * both, and only one clears the bit.
  */
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -241,7 +242,7 @@ static int set_irqs(struct capi_mdev *m, const struct vfio_irq_set *hdr,
 		    const void *data)
 {
 	unsigned int base = first_trigger(m, hdr->index);
-	unsigned int first = base + hdr->start;
+	unsigned int first;
 	bool msix = hdr->index == VFIO_PCI_MSIX_IRQ_INDEX;
 	int rc = 0;
 
@@ -249,6 +250,7 @@ static int set_irqs(struct capi_mdev *m, const struct vfio_irq_set *hdr,
 	    VFIO_IRQ_SET_ACTION_TRIGGER)
 		return -ENOTTY;
 
+	first = base + array_index_nospec(hdr->start, nr_irqs_of(m, hdr->index));
 	switch (hdr->flags & VFIO_IRQ_SET_DATA_TYPE_MASK) {
 	case VFIO_IRQ_SET_DATA_NONE:
 		if (hdr->count) {
