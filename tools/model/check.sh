@@ -32,6 +32,9 @@ searches()
 	edge: epoll with EPOLLET, and read(): -DREADER1=EDGE $few
 	edge-fault: epoll with EPOLLET, and read(), memory faults: -DREADER1=EDGE $driver
 	edges: epoll with EPOLLET, twice: -DREADER0=EDGE -DREADER1=EDGE -DFAULTS=0 $driver
+	region: events region, and read(): -DREADER1=REGION $few
+	region-fault: events region, and read(), memory faults: -DREADER1=REGION $driver
+	regions: events region, and EPOLLET: -DREADER0=EDGE -DREADER1=REGION -DFAULTS=0 $driver
 	level: poll(), and read(): -DREADER1=LEVEL $few
 	unset: the AFU driver unsets its ops: -DOTHER=UNSET $driver
 	detach: the AFU driver is detached at work: -DOTHER=DETACH -DFAULTS=0 $driver
@@ -43,7 +46,11 @@ searches()
 	window: event window, and read(): $alone $few
 	window-fault: event window, and read(), memory faults: $alone $driver
 	window-edge: event window, and EPOLLET: $alone -DREADER0=EDGE -DFAULTS=0 $driver
+	window-region: event window, and events region: $alone -DREADER0=REGION -DFAULTS=0 $driver
 	window-two: event window, and read() twice (2 driver events): -DWINDOW=1 -DPOSTS0=1 -DFAULTS=0 $driver
+	window-unset: event window, the AFU driver unsets its ops (2 driver events): $alone -DOTHER=UNSET -DPOSTS0=1 -DFAULTS=0 $driver
+	window-close: event window, close (2 events): $alone -DOTHER=CLOSE -DPOSTS0=1 $few
+	window-reset: event window, reset (2 events): $alone -DOTHER=RESET -DPOSTS0=1 $few
 	window-link: event window, the link goes down (2 events): $alone -DOTHER=LINK -DPOSTS0=1 $few
 	window-revoke: event window, revoked (2 events): $alone -DOTHER=REVOKE -DPOSTS0=1 $few
 	endless: no run without end, reading (2 events): livelock -DREADER1=EDGE -DFAULTS=0 -DPOSTS0=1 $driver
@@ -60,12 +67,14 @@ mistakes()
 	read: LOST_WAKEUP: lost wake-up: sleeper looks, then queues
 	read: WAKE_TOO_EARLY: lost wake-up: woken, then counted
 	edge: TURNED_AWAY: lost wake-up: turned away, not told
+	region: REGION_TURNED_AWAY: lost wake-up: the region's reader does not wait for its turn
 	read: LOST_EVENT: lost event: copy failed, not pending again
 	reset-driver: FORGOTTEN: lost event: dropped behind flush, the driver not told
 	read: DOUBLED_EVENT: doubled event: settled after the turn
 	window-fault: WINDOW_FAILED: doubled event: failed while the window shows it
 	window-revoke: STALE_TOKEN: told twice: acknowledged what is shown no more
 	unset: AFTER_UNSET: delivery after unset: no turn taken
+	window-unset: AFTER_UNSET: acknowledged after unset: no turn taken
 	end: READ_AFTER_END: delivery after the end of a reader: looked before the turn
 	close: HANG_AT_CLOSE: hang at close: nobody woken
 	limit: ROOM_TOO_LATE: hang of a poster: room given too late

@@ -25,10 +25,12 @@
  */
 
 /* Who reads: a read() that blocks; poll() and read() with O_NONBLOCK; the same
- * with epoll's EPOLLET, reading until there is nothing */
+ * with epoll's EPOLLET, reading until there is nothing; the events region, until
+ * there is nothing, when MSI-X vector 0 says so */
 #define BLOCK	0
 #define LEVEL	1
 #define EDGE	2
+#define REGION	4
 /* Nobody: where a guest that has the window is the other reader */
 #define ABSENT	3
 
@@ -115,9 +117,9 @@ mtype:what_state = {
 	READER_IDLE
 };
 
-mtype:event_type = { AFU_DRIVER, AFU_INTERRUPT, DATA_STORAGE };
+mtype:event_type = { CXL_EVENT_AFU_DRIVER, CXL_EVENT_AFU_INTERRUPT, CXL_EVENT_DATA_STORAGE };
 
-mtype:context_state = { STARTED, CLOSED };
+mtype:context_state = { CAPI_CONTEXT_STARTED, CAPI_CONTEXT_CLOSED };
 
 typedef capi_event {
 	byte token;		/* 0 for none */
@@ -142,12 +144,13 @@ typedef capi_events {
 
 /* struct cxl_context, and what else the readers and the user see */
 capi_events events;
-mtype:context_state ctx_state = STARTED;
+mtype:context_state ctx_state = CAPI_CONTEXT_STARTED;
 bool link_up = true;
 bool ended[2];		/* struct capi_event_reader */
 bool asleep[2];	/* in events.wait, by wait_event() or poll() */
 bool ready[2];		/* in epoll's list of those that are ready */
-bool msix;			/* vector 0 was raised */
+bool msix;			/* vector 0 was raised, for who has the window */
+bool told[2];		/* and for who reads the region */
 
 /* The AFU driver, as the echo AFU's: struct echo_driver */
 typedef echo_driver {
@@ -189,8 +192,12 @@ byte nulls = NULLS;
  * Where nobody tries the turn, none but who waits for it can tell when it was
  * taken: taking it is one step with the next then.
  */
-#define TRYLOCK	(READER0 == LEVEL || READER0 == EDGE || \
-		 READER1 == LEVEL || READER1 == EDGE)
+#ifdef MISTAKE_REGION_TURNED_AWAY
+#define tries(k)	(k != BLOCK)
+#else
+#define tries(k)	(k == LEVEL || k == EDGE)
+#endif
+#define TRYLOCK		(tries(READER0) || tries(READER1))
 #if TRYLOCK
 #define with_turn
 #else
@@ -239,18 +246,24 @@ inline wake_up_all()
 	}
 }
 
+/* Then user->event: context_event() of mdev/device.c */
 inline capi_events_wake()
 {
 	wake_up_all();
 #if WINDOW
-	/* user->event: context_event() of mdev/device.c */
-	msix = true
+	msix = true;
+#endif
+#if READER0 == REGION || READER1 == REGION
+	d_step {
+		told[0] = (READER0 == REGION);
+		told[1] = (READER1 == REGION)
+	}
 #endif
 }
 
 /* Waking, and giving a lock back behind it, are one step where nobody looks at
  * what is between. */
-#if WINDOW
+#if WINDOW || READER0 == REGION || READER1 == REGION
 #define without_window
 #else
 #define without_window	atomic
@@ -334,7 +347,7 @@ inline capi_raise_fault()
 	atomic {
 		!events.lock;
 		if
-		:: events.fault || holds(DATA_STORAGE)	/* overrun */
+		:: events.fault || holds(CXL_EVENT_DATA_STORAGE)	/* overrun */
 		:: else -> events.fault = true; fault_balance++
 		fi;
 		posts--
@@ -471,7 +484,7 @@ inline fetch(e, rc_)
 	e.ops = true;
 	echo_fetch_event(e.driver);
 	if
-	:: e.driver -> e.type = AFU_DRIVER
+	:: e.driver -> e.type = CXL_EVENT_AFU_DRIVER
 	:: else -> rc_ = EINVAL
 	fi
 }
@@ -481,10 +494,10 @@ inline take_generic(e, rc_)
 	if
 	:: events.irqs ->
 		events.irqs = false;
-		e.type = AFU_INTERRUPT
+		e.type = CXL_EVENT_AFU_INTERRUPT
 	:: !events.irqs && events.fault ->
 		events.fault = false;
-		e.type = DATA_STORAGE
+		e.type = CXL_EVENT_DATA_STORAGE
 	:: else -> rc_ = EAGAIN
 	fi
 }
@@ -541,12 +554,12 @@ inline unhold(e)
 			clear_held();
 			if
 #ifndef MISTAKE_LOST_EVENT
-			:: e.type == AFU_INTERRUPT ->
+			:: e.type == CXL_EVENT_AFU_INTERRUPT ->
 				if
 				:: events.irqs -> irq_balance--	/* coalesced */
 				:: else -> events.irqs = true
 				fi
-			:: e.type == DATA_STORAGE ->
+			:: e.type == CXL_EVENT_DATA_STORAGE ->
 				if
 				:: events.fault -> fault_balance--	/* overrun */
 				:: else -> events.fault = true
@@ -647,8 +660,8 @@ inline throw_away(e, n)
 		!events.lock ->
 		events.lock = true;
 		copy_held(e);
-		irq_balance = irq_balance - events.irqs - holds(AFU_INTERRUPT);
-		fault_balance = fault_balance - events.fault - holds(DATA_STORAGE);
+		irq_balance = irq_balance - events.irqs - holds(CXL_EVENT_AFU_INTERRUPT);
+		fault_balance = fault_balance - events.fault - holds(CXL_EVENT_DATA_STORAGE);
 		events.irqs = false;
 		events.fault = false;
 		events.lock = false
@@ -684,7 +697,7 @@ inline capi_context_set_state(s)
 {
 	atomic { !events.lock -> ctx_state = s };
 	if
-	:: s == CLOSED ->
+	:: s == CAPI_CONTEXT_CLOSED ->
 #ifdef MISTAKE_HANG_AT_CLOSE
 		skip
 #else
@@ -728,7 +741,7 @@ inline cxl_unset_driver_ops(rc_)
 	((ended[me] || !link_up) -> READER_LINK_DOWN :			\
 	 (events.window -> READER_SHUT_OUT :				\
 	  (capi_events_pending_locked -> READER_PENDING :		\
-	   (ctx_state == CLOSED -> READER_CLOSED : READER_IDLE))))
+	   (ctx_state == CAPI_CONTEXT_CLOSED -> READER_CLOSED : READER_IDLE))))
 
 inline reader_state()
 {
@@ -794,7 +807,7 @@ inline wait_for_event()
 inline take_turn()
 {
 	if
-	:: nonblock ->
+	:: tries(kind) ->
 		if
 		:: atomic { events.turn == NOBODY -> events.turn = me }
 		:: else ->
@@ -822,7 +835,7 @@ inline user_has(e)
 		read_number++
 	:: else ->
 		if
-		:: e.type == AFU_INTERRUPT ->
+		:: e.type == CXL_EVENT_AFU_INTERRUPT ->
 			irq_balance--;
 			assert(irq_balance >= 0)
 		:: else ->
@@ -968,11 +981,15 @@ inline capi_event_read()
 
 /* Programs */
 
-/* poll() and epoll_wait(): until there is something to read, or an error */
+/*
+ * poll() and epoll_wait(): until there is something to read, or an error. Who reads
+ * the region does so at once.
+ */
 inline wait_to_read()
 {
 	do
-	:: true ->
+	:: kind == REGION -> atomic { told[me] -> told[me] = false; break }
+	:: kind != REGION ->
 		if
 		:: kind == LEVEL -> asleep[me] = true
 		:: else -> atomic { ready[me] -> ready[me] = false }
@@ -1004,7 +1021,7 @@ proctype reader(byte me; byte kind)
 		if
 		:: rc == EIO ->
 #if OTHER == RESET
-			(ctx_state != CLOSED || over);
+			(ctx_state != CAPI_CONTEXT_CLOSED || over);
 			if
 			:: over -> break
 			:: else -> wait = nonblock
@@ -1017,7 +1034,7 @@ proctype reader(byte me; byte kind)
 		:: rc == EBUSY ->
 			/* The guest's turn. One that blocks comes back later. */
 			if
-			:: kind == EDGE -> wait = true
+			:: kind == EDGE || kind == REGION -> wait = true
 			:: else -> !events.window
 			fi
 		:: else			/* EFAULT, ERESTARTSYS: try again */
@@ -1025,7 +1042,7 @@ proctype reader(byte me; byte kind)
 		rc = 0
 	od;
 	/* Nothing is to be read through it any more, or by anybody. */
-	assert(ended[me] || !link_up || ctx_state == CLOSED);
+	assert(ended[me] || !link_up || ctx_state == CAPI_CONTEXT_CLOSED);
 	readers_gone++
 }
 
@@ -1117,7 +1134,7 @@ inline capi_event_acknowledge()
 		   }
 		:: else ->
 			/* Only who throws all away may have settled it. */
-			assert(OTHER == REVOKE);
+			assert(OTHER == REVOKE || OTHER == RESET || OTHER == CLOSE);
 			atomic { forget(e) }
 		fi
 	};
@@ -1194,7 +1211,7 @@ inline stop()
 	driver.working = false;
 	posters_gone == NR_POSTERS;
 #endif
-	capi_context_set_state(CLOSED)
+	capi_context_set_state(CAPI_CONTEXT_CLOSED)
 }
 
 proctype other()
@@ -1213,7 +1230,7 @@ proctype other()
 #elif OTHER == RESET
 	stop();
 	capi_events_cancel(e, n);
-	capi_context_set_state(STARTED);
+	capi_context_set_state(CAPI_CONTEXT_STARTED);
 #if !POSTS_ON
 	driver.working = true;
 	run poster(1, GENERIC0);
@@ -1291,7 +1308,7 @@ init {
 
 	/* All is over: nobody is left behind, whatever they wait for. */
 	over = true;
-	capi_context_set_state(CLOSED);
+	capi_context_set_state(CAPI_CONTEXT_CLOSED);
 	capi_events_end(e, n);
 	readers_gone == NR_READERS;
 	assert(!fetched && !events.held.token && all_quiet);
