@@ -102,14 +102,20 @@ static void settled(struct cxl_context *ctx,
 	spin_unlock_irq(&race.lock);
 }
 
+/* Caller holds race.lock. */
+static void forget_queued(void)
+{
+	race.cancelled += race.queued;
+	race.number += race.queued;
+	race.queued = 0;
+}
+
 static void flush(struct cxl_context *ctx)
 {
 	spin_lock_irq(&race.lock);
 	if (!race.set || race.held)
 		race.bad++;
-	race.cancelled += race.queued;
-	race.number += race.queued;
-	race.queued = 0;
+	forget_queued();
 	spin_unlock_irq(&race.lock);
 }
 
@@ -126,7 +132,7 @@ static bool post(void)
 
 	spin_lock_irq(&race.lock);
 	more = race.posted < events;
-	if (more && race.posting && race.queued < MAX_QUEUED) {
+	if (more && race.posting && race.set && race.queued < MAX_QUEUED) {
 		race.posted++;
 		race.queued++;
 		cxl_context_events_pending(race.ctx, 1);
@@ -184,18 +190,25 @@ static void allow(bool *what, bool allowed)
 	spin_unlock_irq(&race.lock);
 }
 
-/* Nothing is posted meanwhile: what was before refuses it, as long as it is there. */
+/*
+ * What was posted before refuses it, as long as it is there. What is posted meanwhile
+ * refuses it too, or is forgotten with the ops; every other time, nothing is.
+ */
 static void unset_and_set(struct rnd_state *rnd)
 {
-	allow(&race.posting, false);
+	bool quiet = prandom_u32_state(rnd) % 2;
+
+	if (quiet)
+		allow(&race.posting, false);
 	if (cxl_unset_driver_ops(race.ctx)) {
 		race.refused++;
 	} else {
 		race.unsets++;
-		allow(&race.set, false);
 		spin_lock_irq(&race.lock);
-		if (race.queued || race.held)
+		if ((quiet && race.queued) || race.held)
 			race.bad++;
+		race.set = false;
+		forget_queued();
 		spin_unlock_irq(&race.lock);
 		fsleep(prandom_u32_state(rnd) % 100);
 		allow(&race.set, true);
