@@ -285,6 +285,7 @@ void fail_begin(struct fail *fail)
 {
 	start_pass(fail);
 	fail->slabs = false;
+	fail->begun = false;
 	fail->calls = 0;
 	fail->tolerated = 0;
 }
@@ -356,7 +357,7 @@ static long long sum(const char *pattern)
 
 void fail_state(struct fail_state *state)
 {
-	state->contexts = sum("/sys/class/mdev_bus/*/mdev_supported_types/*/available_instances");
+	state->contexts = sum("/sys/bus/pci/devices/*/mdev_supported_types/*/available_instances");
 	state->mdevs = count("/sys/bus/mdev/devices/*");
 	state->devices = count("/sys/class/cxl/*");
 	state->references = sum("/sys/module/capi*/refcnt");
@@ -390,4 +391,13 @@ bool fail_state_is(const struct fail_state *state)
 	print_state("before", state);
 	print_state("now", &now);
 	return false;
+}
+
+bool fail_steady(struct fail *fail)
+{
+	if (fail->begun)
+		return fail_state_is(&fail->steady);
+	fail->begun = true;
+	fail_state(&fail->steady);
+	return true;
 }

@@ -24,6 +24,22 @@
 #define FAIL_MAX	5000
 
 /**
+ * struct fail_state - what is there of ours
+ * @contexts: contexts that are free, of all AFUs
+ * @mdevs: mediated devices
+ * @devices: devices in class cxl
+ * @references: of our modules
+ * @fds: this process's
+ */
+struct fail_state {
+	long long contexts;
+	unsigned int mdevs;
+	unsigned int devices;
+	long long references;
+	unsigned int fds;
+};
+
+/**
  * struct fail - an entry to the kernel that is made to fail
  * @nth: fail-nth of the thread whose allocations fail
  * @maker: if not 0, what fails is instead in threads that this one makes
@@ -45,6 +61,8 @@
  * @before: where such a step began
  * @fine: none is left out up to here, as there was another place
  * @complaint: what the kernel said that it should not have
+ * @begun: @steady is
+ * @steady: what there is of ours after each call and what undoes it
  */
 struct fail {
 	int nth;
@@ -66,6 +84,8 @@ struct fail {
 	unsigned int before;
 	unsigned int fine;
 	char complaint[200];
+	bool begun;
+	struct fail_state steady;
 };
 
 /* -EOPNOTSUPP on a kernel that cannot */
@@ -110,25 +130,11 @@ bool fail_ret_ok(struct fail *fail, int ret);
 /* Counts from here on. */
 void fail_begin(struct fail *fail);
 
-/**
- * struct fail_state - what is there of ours
- * @contexts: contexts that are free, of all AFUs
- * @mdevs: mediated devices
- * @devices: devices in class cxl
- * @references: of our modules
- * @fds: this process's
- */
-struct fail_state {
-	long long contexts;
-	unsigned int mdevs;
-	unsigned int devices;
-	long long references;
-	unsigned int fds;
-};
-
 void fail_state(struct fail_state *state);
 /* Is it as before? What goes by and by is waited for. */
 bool fail_state_is(const struct fail_state *state);
+/* Is it as after the first call of this entry? */
+bool fail_steady(struct fail *fail);
 
 /* A test of one entry, or of several that belong together */
 #define FAIL_TEST(fixture, name)	TEST_F_TIMEOUT(fixture, name, FAIL_PATIENCE)
@@ -137,7 +143,7 @@ bool fail_state_is(const struct fail_state *state);
  * Makes CALL, which is 0 or a negative errno, again and again, until none of its
  * allocations and copies is left that has not failed. BEFORE brings about what it
  * needs, AFTER undoes it where it succeeded. Whatever failed, the same call
- * succeeds afterwards.
+ * succeeds afterwards, and nothing of it is left.
  */
 #define FAIL_EACH(f, before, call, after)				\
 do {									\
@@ -171,6 +177,10 @@ do {									\
 			       __fail->site);				\
 		}							\
 		after;							\
+		EXPECT_TRUE(fail_steady(__fail)) {			\
+			TH_LOG("%s, after %u in %s", #call, __fail->n,	\
+			       __fail->site);				\
+		}							\
 	} while (fail_next(__fail));					\
 	EXPECT_LT(__fail->n, FAIL_MAX);					\
 	TH_LOG("%u failed, of which %u were tolerated: %s",		\
