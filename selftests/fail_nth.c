@@ -254,6 +254,31 @@ FAIL_TEST(device, reset)
 		  ASSERT_EQ(0, capi_vfio_enable(self->vfio)));
 }
 
+/* The second page of BAR2, which an echo AFU lets be mapped */
+static int map_area(const struct capi_vfio *vfio, __u32 **map)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	off_t at = vfio->regions[VFIO_PCI_BAR2_REGION_INDEX].offset + page;
+
+	*map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device,
+		    at);
+	return *map == MAP_FAILED ? -errno : 0;
+}
+
+static int unmap_area(__u32 *map)
+{
+	return munmap(map, sysconf(_SC_PAGESIZE)) ? -errno : 0;
+}
+
+FAIL_TEST(device, map)
+{
+	__u32 *map;
+
+	ASSERT_EQ(0, capi_vfio_start(self->vfio, 0));
+	FAIL_EACH(&self->fail, NOTHING, map_area(self->vfio, &map),
+		  ASSERT_EQ(0, unmap_area(map)));
+}
+
 struct irq_set {
 	struct vfio_irq_set set;
 	__s32 data[5];
