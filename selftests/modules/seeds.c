@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -16,6 +17,7 @@
 #define SIZE	100
 #define LEAKS	16
 #define RACES	2000000
+#define HANG	10	/* seconds */
 
 static char *bug = "";
 module_param(bug, charp, 0);
@@ -161,6 +163,12 @@ static int race(void)
 	return 0;
 }
 
+static int hang(void)
+{
+	schedule_timeout_uninterruptible(HANG * HZ);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*commit)(void);
@@ -176,6 +184,7 @@ static const struct {
 	{ "locks", lock_order },
 	{ "atomic", sleep_in_atomic },
 	{ "race", race },
+	{ "hang", hang },
 };
 
 static int __init capi_seeds_init(void)

@@ -9,19 +9,19 @@ patience=1
 export bugs= without=
 case $series in
 um)
-	bugs="locks atomic leak shift array slab stack vmalloc freed object"
+	bugs="locks atomic leak shift array slab stack vmalloc freed object hang"
 	patience=3
 	. "$top/tools/uml/boot.sh"
 	;;
 kasan)
-	bugs="locks atomic leak shift array slab stack vmalloc freed object"
+	bugs="locks atomic leak shift array slab stack vmalloc freed object hang"
 	patience=6
 	qemu_arguments=(-m 2048)
 	without=memcpy_cost
 	kernel_parameters+=" kasan_multi_shot kasan.fault=report"
 	;;
 kcsan)
-	bugs="atomic race"
+	bugs="atomic race hang"
 	patience=6
 	without=memcpy_cost
 	;;

@@ -14,6 +14,7 @@ declare -A complaint=(
 	[vmalloc]="BUG: KASAN: vmalloc-out-of-bounds in .*capi_seeds"
 	[freed]="BUG: KASAN: slab-use-after-free in .*capi_seeds"
 	[object]="(ODEBUG: free active|WARNING: .* debug_print_object)"
+	[hang]="blocked for more than"
 	[race]="BUG: KCSAN: data-race in .*capi_seeds"
 )
 
