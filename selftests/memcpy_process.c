@@ -13,7 +13,7 @@
 
 #include <kselftest_harness.h>
 
-#include "guest.h"
+#include "cxl_dev.h"
 #include "memcpy.h"
 #include "reader.h"
 #include "vfio_mdev.h"
@@ -44,6 +44,14 @@ static bool copies(struct capi_memcpy *mc)
 
 	return memcpy_status(capi_memcpy_copy(mc, &byte, "x", 1)) == DONE &&
 	       byte == 'x';
+}
+
+static int open_slave(struct capi_cxl *cxl, const struct afu *afu)
+{
+	char node[64];
+
+	snprintf(node, sizeof(node), "/dev/cxl/%ss", afu->name);
+	return capi_cxl_open(cxl, node);
 }
 
 static void *start(void *arg)
@@ -245,6 +253,33 @@ TEST_F(memcpy_process, master_inherited)
 	}
 	capi_memcpy_close(&other);
 	close(alive[1]);
+}
+
+/* Whatever a program was at: it is told that the adapter went, not what failed. */
+TEST_F(memcpy_process, adapter_goes)
+{
+	struct capi_cxl opened, started;
+	struct context context;
+	struct afu afu;
+
+	NEEDS_CONTEXTS(return);
+	ASSERT_EQ(0, memcpy_reload("memcpy:2"));
+	ASSERT_EQ(0, afu_find(&afu, 0));
+	ASSERT_EQ(0, open_slave(&opened, &afu));
+	ASSERT_EQ(0, open_slave(&started, &afu));
+	ASSERT_EQ(0, capi_cxl_start(&started, 0, -1));
+	EXPECT_EQ(0, capi_cxl_check(&opened));
+	EXPECT_EQ(0, capi_cxl_check(&started));
+
+	context_init(&context, afu.card, afu.name, 0);
+	ASSERT_EQ(0, context_drop(&context));
+	EXPECT_EQ(-EIO, capi_cxl_check(&opened));
+	EXPECT_EQ(-EIO, capi_cxl_start(&opened, 0, -1));
+	EXPECT_NE(NULL, strstr(opened.error, "the adapter is gone"));
+	EXPECT_EQ(-EIO, capi_cxl_map(&started));
+	EXPECT_NE(NULL, strstr(started.error, "the adapter is gone"));
+	capi_cxl_close(&opened);
+	capi_cxl_close(&started);
 }
 
 /* Waits in the AFU for memory that never comes, and exits. */

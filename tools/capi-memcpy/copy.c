@@ -75,15 +75,13 @@ static int report_fault(struct copier *copier, int status)
 static int patient_wait(struct copier *copier,
 			const struct capi_memcpy_element *element)
 {
-	union capi_cxl_event event;
 	int status = -ETIMEDOUT;
 	int i;
 
 	for (i = 0; status == -ETIMEDOUT && i < PATIENCE; i++) {
 		status = capi_memcpy_wait(element, 1000);
-		if (status == -ETIMEDOUT &&
-		    capi_cxl_event(&copier->mc.cxl, &event, 0) == -EIO)
-			status = -EIO;
+		if (status == -ETIMEDOUT && capi_cxl_check(&copier->mc.cxl))
+			break;
 	}
 	return status;
 }
@@ -93,6 +91,9 @@ static int wait_for(struct copier *copier,
 {
 	int status = patient_wait(copier, element);
 
+	if (status != CAPI_MEMCPY_STATUS_COMPLETE &&
+	    capi_cxl_check(&copier->mc.cxl))
+		return complain("%s", copier->mc.cxl.error);
 	switch (status) {
 	case CAPI_MEMCPY_STATUS_COMPLETE:
 		return EXIT_OK;
@@ -100,8 +101,6 @@ static int wait_for(struct copier *copier,
 	case CAPI_MEMCPY_STATUS_DATA:
 	case CAPI_MEMCPY_STATUS_PSL:
 		return report_fault(copier, status);
-	case -EIO:
-		return complain("the adapter is gone or its link down: try again when it is back");
 	case -ETIMEDOUT:
 		return complain("the AFU did nothing for %u seconds", PATIENCE);
 	default:

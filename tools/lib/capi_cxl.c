@@ -100,6 +100,22 @@ static int open_failed(struct capi_cxl *cxl, const char *node, int error)
 	}
 }
 
+int capi_cxl_check(struct capi_cxl *cxl)
+{
+	struct pollfd file = { .fd = cxl->fd };
+
+	if (poll(&file, 1, 0) != 1 || !(file.revents & POLLERR))
+		return 0;
+	return fail(cxl, -EIO,
+		    "the adapter is gone or its link down: try again when it is back");
+}
+
+/* Why it failed, if it did: an adapter that goes takes nodes and sysfs along. */
+static int reason(struct capi_cxl *cxl, int ret)
+{
+	return ret && capi_cxl_check(cxl) ? -EIO : ret;
+}
+
 int capi_cxl_open(struct capi_cxl *cxl, const char *node)
 {
 	struct cxl_afu_id id;
@@ -110,15 +126,12 @@ int capi_cxl_open(struct capi_cxl *cxl, const char *node)
 		return open_failed(cxl, node, errno);
 
 	if (ioctl(cxl->fd, CXL_IOCTL_GET_AFU_ID, &id)) {
-		int error = errno;
+		int ret = fail(cxl, -errno, "%s is no AFU: %s", node,
+			       strerror(errno));
 
+		ret = reason(cxl, ret);
 		capi_cxl_close(cxl);
-		if (error == EIO)
-			return fail(cxl, -error,
-				    "the adapter of %s is going away, or its link is down: try again",
-				    node);
-		return fail(cxl, -error, "%s is no AFU: %s", node,
-			    strerror(error));
+		return ret;
 	}
 	return 0;
 }
@@ -155,7 +168,7 @@ bool capi_cxl_is(struct capi_cxl *cxl, __u16 vendor, __u16 device)
 	return has_record(dir, vendor, device);
 }
 
-int capi_cxl_start(struct capi_cxl *cxl, __u64 wed, int irqs)
+static int try_start(struct capi_cxl *cxl, __u64 wed, int irqs)
 {
 	struct cxl_ioctl_start_work work = {
 		.work_element_descriptor = wed,
@@ -174,7 +187,12 @@ int capi_cxl_start(struct capi_cxl *cxl, __u64 wed, int irqs)
 		    strerror(errno));
 }
 
-int capi_cxl_map(struct capi_cxl *cxl)
+int capi_cxl_start(struct capi_cxl *cxl, __u64 wed, int irqs)
+{
+	return reason(cxl, try_start(cxl, wed, irqs));
+}
+
+static int try_map(struct capi_cxl *cxl)
 {
 	long long size;
 	char dir[64];
@@ -197,6 +215,11 @@ int capi_cxl_map(struct capi_cxl *cxl)
 	cxl->psa = psa;
 	cxl->size = size;
 	return 0;
+}
+
+int capi_cxl_map(struct capi_cxl *cxl)
+{
+	return reason(cxl, try_map(cxl));
 }
 
 int capi_cxl_event(struct capi_cxl *cxl, union capi_cxl_event *event,

@@ -41,12 +41,14 @@ union capi_cxl_event {
  */
 int capi_cxl_find(__u16 vendor, __u16 device, char *node, size_t size);
 
-/* On failure @cxl->error says what to do; that holds for the next three. */
+/* On failure @cxl->error says what to do; that holds for the next four. */
 int capi_cxl_open(struct capi_cxl *cxl, const char *node);
 /* @irqs interrupts, or as many as the AFU needs if it is negative. */
 int capi_cxl_start(struct capi_cxl *cxl, __u64 wed, int irqs);
 /* The whole problem state area; of a master's node, the AFU's whole area. */
 int capi_cxl_map(struct capi_cxl *cxl);
+/* Is the adapter of an open context there, and its link up? -EIO if not. */
+int capi_cxl_check(struct capi_cxl *cxl);
 void capi_cxl_close(struct capi_cxl *cxl);
 
 /* Does its AFU have this configuration record? */

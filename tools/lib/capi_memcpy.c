@@ -34,7 +34,10 @@ int capi_memcpy_open(struct capi_memcpy *mc, const char *node)
 	if (ret)
 		return ret;
 	if (!capi_cxl_is(&mc->cxl, CAPI_MEMCPY_VENDOR, CAPI_MEMCPY_DEVICE)) {
+		ret = capi_cxl_check(&mc->cxl);
 		capi_cxl_close(&mc->cxl);
+		if (ret)
+			return ret;
 		snprintf(mc->cxl.error, sizeof(mc->cxl.error),
 			 "%s is no memcpy AFU", node);
 		return -ENODEV;
