@@ -212,6 +212,43 @@ TEST_F(event_fault, untouched_buffer)
 	EXPECT_EQ(0, context_count(self->context, "events_failed"));
 }
 
+/* Two pages of another context, which nothing can be read to; the first faults. */
+static char *other_area(size_t page)
+{
+	struct afu afu;
+	char *area;
+	int fd;
+
+	if (afu_find(&afu, 0))
+		return NULL;
+	fd = node_open(&afu, 's', 0);
+	area = cxl_start(fd) ? MAP_FAILED : cxl_map(fd, 2 * page, 0);
+	close(fd);
+	return area == MAP_FAILED ? NULL : area;
+}
+
+/* A buffer may be a device's: what it has no registers for is a bad one. */
+TEST_F(event_fault, device)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *area;
+
+	NEEDS_CONTEXTS(return);
+	area = other_area(page);
+	ASSERT_NE(NULL, area);
+	ASSERT_EQ(0, context_emit(self->context, 2));
+	EXPECT_EQ(-EFAULT, read_to(self->from, area));
+	EXPECT_EQ(-EFAULT, read_to(self->from, area + page - 8));
+	EXPECT_EQ(24, read_to(self->from, area + page));
+	memcpy(&self->event, area + page, 24);
+	EXPECT_EQ(0, event_seq(&self->event));
+	EXPECT_SEQ(1);
+	EXPECT_NO_MORE();
+	EXPECT_EQ(2, context_count(self->context, "events_failed"));
+	EXPECT_TRUE(context_balanced(self->context, 0));
+	munmap(area, 2 * page);
+}
+
 /* Whether it does at a store depends on where the stack pointer is, in places. */
 static bool grows(char *below)
 {
