@@ -117,16 +117,24 @@ TEST_F(cxl_mmap, shared_only)
 				   self->fd, 0));
 }
 
+/* Like node_open(), and starts the context. */
+static int start_for_reading(const struct afu *afu, char node)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/cxl/%s%c", afu->name, node);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || cxl_start(fd) ? -1 : fd;
+}
+
 /* Who may only read the node looks at registers. */
 TEST_F(cxl_mmap, for_reading)
 {
-	char node[64], *area;
-	int fd;
+	int fd = start_for_reading(&self->afu, 's');
+	char *area;
 
-	snprintf(node, sizeof(node), "/dev/cxl/%ss", self->afu.name);
-	fd = open(node, O_RDONLY | O_CLOEXEC);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, cxl_start(fd));
 	area = mmap(NULL, self->size, PROT_READ, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, area);
 	EXPECT_LOAD(0, area + self->page);
@@ -482,6 +490,22 @@ TEST_F(cxl_master, sees_its_slaves)
 	/* And the registers that are its own */
 	EXPECT_LOAD(0, area + self->pp_off - self->page);
 	munmap(area, self->area_size);
+}
+
+/* Who may only read the master's node looks at all of them. */
+TEST_F(cxl_master, for_reading)
+{
+	int fd = start_for_reading(&self->afu, 'm');
+	char *area;
+
+	ASSERT_GE(fd, 0);
+	area = mmap(NULL, self->area_size, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	EXPECT_LOAD(0, area + self->pp_off - self->page);
+	EXPECT_EQ(-1, mprotect(area, self->page, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	munmap(area, self->area_size);
+	close(fd);
 }
 
 TEST_F(cxl_master, area_is_lost_with_the_master)
