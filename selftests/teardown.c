@@ -91,6 +91,7 @@ TEST_F(teardown, consumer_is_told)
 	EXPECT_EQ(~0ULL, echo_get(&self->mdev, CAPI_ECHO_REG_ID));
 	EXPECT_EQ(0, bar0_put(&self->mdev, CAPI_MDEV_REG_COMMAND, 4,
 			      CAPI_MDEV_COMMAND_START));
+	EXPECT_EQ(-ENODEV, mdev_command(&self->mdev, CAPI_MDEV_COMMAND_START));
 	EXPECT_EQ(-ENODEV, capi_vfio_event_fd(&self->mdev.vfio, 0));
 	EXPECT_NE(0, ioctl(self->mdev.vfio.device, VFIO_DEVICE_RESET));
 	/* Its memory space does not come back either. */

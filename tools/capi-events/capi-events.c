@@ -116,33 +116,6 @@ static int write_wishes(struct session *s)
 	return ret;
 }
 
-static int trigger(struct session *s)
-{
-	const struct options *opt = &s->opt;
-	unsigned int irqs;
-	int ret;
-
-	if (!opt->emit && !opt->interrupt && !opt->has_fault && !opt->has_error)
-		return EXIT_OK;
-
-	if (capi_vfio_get(&s->dev, VFIO_PCI_BAR2_REGION_INDEX, CAPI_ECHO_REG_ID,
-			  8) != CAPI_ECHO_ID)
-		return complain("mdev %s is no echo AFU: only that raises events on request",
-				opt->uuid);
-
-	irqs = capi_vfio_get(&s->dev, VFIO_PCI_BAR0_REGION_INDEX,
-			     CAPI_MDEV_REG_IRQS, 4);
-	if (opt->interrupt > irqs)
-		return complain("the AFU has no interrupt %llu, only 1 to %u",
-				opt->interrupt, irqs);
-
-	ret = write_wishes(s);
-	if (ret)
-		return complain("cannot write to the AFU's registers: %s",
-				strerror(-ret));
-	return EXIT_OK;
-}
-
 static int removed(void)
 {
 	complain("the adapter goes away: create the mdev again when it is back");
@@ -154,18 +127,54 @@ static int failed_link(void)
 	return complain("the link to the adapter is down: try again when it is up");
 }
 
+/* Says what failed, or that the adapter goes, or its link, where that is why. */
+static int failed(struct session *s, int error, const char *what)
+{
+	if (error == EIO || error == ENODEV) {
+		if (link_down(s))
+			return failed_link();
+		/* What removes it stops the context first, and tells us then. */
+		if (wait_for(s, WAIT_REMOVAL, 5000))
+			return removed();
+	}
+	return complain("cannot %s: %s", what, strerror(error));
+}
+
+static int trigger(struct session *s)
+{
+	const struct options *opt = &s->opt;
+	unsigned int irqs;
+	__u64 id;
+	int ret;
+
+	if (!opt->emit && !opt->interrupt && !opt->has_fault && !opt->has_error)
+		return EXIT_OK;
+
+	id = capi_vfio_get(&s->dev, VFIO_PCI_BAR2_REGION_INDEX,
+			   CAPI_ECHO_REG_ID, 8);
+	if (id == ~0ULL)
+		return failed(s, EIO, "read the AFU's registers");
+	if (id != CAPI_ECHO_ID)
+		return complain("mdev %s is no echo AFU: only that raises events on request",
+				opt->uuid);
+
+	irqs = capi_vfio_get(&s->dev, VFIO_PCI_BAR0_REGION_INDEX,
+			     CAPI_MDEV_REG_IRQS, 4);
+	if (opt->interrupt > irqs)
+		return complain("the AFU has no interrupt %llu, only 1 to %u",
+				opt->interrupt, irqs);
+
+	ret = write_wishes(s);
+	return ret ? failed(s, -ret, "write to the AFU's registers") : EXIT_OK;
+}
+
 static int read_failed(struct session *s, int error)
 {
 	if (error == EFAULT) {
 		complain("an event of the AFU driver was bad and is lost");
 		return EXIT_OK;
 	}
-	if (error == EIO && link_down(s))
-		return failed_link();
-	/* What removes the device stops the context first, and tells us then. */
-	if (error == EIO && wait_for(s, WAIT_REMOVAL, 5000))
-		return removed();
-	return complain("cannot read events: %s", strerror(error));
+	return failed(s, error, "read events");
 }
 
 static bool enough(struct session *s)
@@ -231,9 +240,7 @@ static int run(struct session *s)
 
 	ret = capi_vfio_start(&s->dev, s->opt.wed);
 	if (ret) {
-		status = link_down(s) ? failed_link() :
-			 complain("cannot start the context: %s",
-				  strerror(-ret));
+		status = failed(s, -ret, "start the context");
 	} else {
 		status = trigger(s);
 		if (!status)

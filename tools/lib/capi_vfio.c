@@ -341,14 +341,16 @@ int capi_vfio_find_region(struct capi_vfio *dev, __u32 type,
 
 int capi_vfio_command(struct capi_vfio *dev, __u32 command)
 {
+	__u32 result;
 	int ret;
 
 	ret = capi_vfio_put(dev, VFIO_PCI_BAR0_REGION_INDEX,
 			    CAPI_MDEV_REG_COMMAND, 4, command);
 	if (ret)
 		return ret;
-	return -(int)capi_vfio_get(dev, VFIO_PCI_BAR0_REGION_INDEX,
-				   CAPI_MDEV_REG_RESULT, 4);
+	result = capi_vfio_get(dev, VFIO_PCI_BAR0_REGION_INDEX,
+			       CAPI_MDEV_REG_RESULT, 4);
+	return result == UINT_MAX ? -ENODEV : -(int)result;
 }
 
 int capi_vfio_start(struct capi_vfio *dev, __u64 wed)

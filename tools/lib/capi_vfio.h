@@ -71,7 +71,7 @@ int capi_vfio_put(struct capi_vfio *dev, unsigned int region, __u64 off,
 int capi_vfio_find_region(struct capi_vfio *dev, __u32 type,
 			  __u32 subtype);
 
-/* Runs a CAPI_MDEV_COMMAND_*. */
+/* Runs a CAPI_MDEV_COMMAND_*. -ENODEV if nothing answers any more. */
 int capi_vfio_command(struct capi_vfio *dev, __u32 command);
 int capi_vfio_start(struct capi_vfio *dev, __u64 wed);
 
