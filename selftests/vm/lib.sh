@@ -30,6 +30,8 @@ accel=tcg cpu=max
 as_user=	# a command before QEMU
 # The registers of a function that has a driver are for programs as well.
 guest_parameters="console=ttyS0 quiet mitigations=off panic=-1 oops=panic pci=noearly iomem=relaxed vm=guest"
+# A guest stands still when the machine that emulates it does.
+guest_parameters+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 # Programs in the guest get their interrupts through VFIO, which needs an IOMMU.
 guest_iommu="-device intel-iommu,caching-mode=on"
 

@@ -30,7 +30,6 @@ esac
 # What a slow CPU is late with is nobody's fault.
 if [ $patience -gt 1 ]; then
 	limit=${TIMEOUT:-$((600 * patience * ${RACE:-1}))}
-	kernel_parameters+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 	kernel_parameters+=" workqueue.watchdog_thresh=120"
 	kernel_parameters+=" sysctl.kernel.hung_task_timeout_secs=600"
 fi
