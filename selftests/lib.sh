@@ -110,12 +110,13 @@ uptime()
 	sed 's/\..*//' /proc/uptime
 }
 
-# wait_until COMMAND...: until it succeeds, for 20 seconds at most.
+# wait_until COMMAND...: until it succeeds, for a minute at most.
 wait_until()
 {
-	deadline=$(($(uptime) + 20))
+	deadline=$(($(uptime) + 60))
 	until "$@"; do
-		[ "$(uptime)" -lt $deadline ] || return 1
+		[ "$(uptime)" -lt $deadline ] ||
+			{ echo "# waited in vain: $*"; return 1; }
 		usleep 10000
 	done
 }

@@ -15,8 +15,13 @@
 #include "capi_vfio.h"
 #include "text_file.h"
 
-/* How long a test waits for what must come, in milliseconds */
-#define PATIENCE	20000
+/*
+ * How long a test waits for what must come, in milliseconds: an emulated CPU may
+ * stand still for half a minute. What takes minutes hangs.
+ */
+#define PATIENCE	60000
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	300
 
 /**
  * struct mdev - an mdev with an echo AFU behind it

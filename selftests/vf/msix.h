@@ -12,7 +12,11 @@
 #define MSIX_MAX_VECTORS	64
 
 /* How long what must come may take, in milliseconds */
-#define MSIX_PATIENCE		10000
+#define MSIX_PATIENCE		60000
+
+/* And a test, in seconds */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	300
 
 /**
  * struct msix - the function's messages

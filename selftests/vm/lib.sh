@@ -91,7 +91,7 @@ guest_ready()
 {
 	local line
 
-	while IFS= read -r -t 120 line <&"${job_out[$1]}"; do
+	while IFS= read -r -t 300 line <&"${job_out[$1]}"; do
 		[ "${line%$'\r'}" != "~ready" ] || return 0
 	done
 	echo "# guest $1 does not answer"
@@ -177,7 +177,7 @@ guest_end()
 {
 	local line ended
 
-	while guest_read "$1" "${2:-120}"; do
+	while guest_read "$1" "${2:-300}"; do
 		printf '%s\n' "$line"
 	done
 	return "$ended"
@@ -187,7 +187,7 @@ guest_end()
 guest_run()
 {
 	guest_begin "$1" "$2"
-	guest_end "$1" "${3:-120}"
+	guest_end "$1" "${3:-300}"
 }
 
 # qmp NAME COMMAND [ARGUMENTS-AS-JSON]: print what it returns. What happens
@@ -197,7 +197,7 @@ qmp()
 	local line
 
 	printf '{"execute": "%s", "arguments": %s}\n' "$2" "${3:-{\}}" >&"${qmp_in[$1]}"
-	while IFS= read -r -t 60 line <&"${qmp_out[$1]}"; do
+	while IFS= read -r -t 180 line <&"${qmp_out[$1]}"; do
 		case $line in
 		'{"return"'*) echo "$line" | jq -c .return; return ;;
 		'{"error"'*) echo "$line" | jq -r .error.desc; return 1 ;;
@@ -214,7 +214,7 @@ qmp_event()
 	local line
 
 	while ! grep -s -q "\"event\": \"$2\"" $guests/"$1.events"; do
-		IFS= read -r -t "${3:-60}" line <&"${qmp_out[$1]}" || return
+		IFS= read -r -t "${3:-180}" line <&"${qmp_out[$1]}" || return
 		echo "$line" >>$guests/"$1.events"
 	done
 	sed -i "0,/\"event\": \"$2\"/{/\"event\": \"$2\"/d}" $guests/"$1.events"
@@ -233,7 +233,7 @@ guest_tap_end()
 {
 	local line ended rest planned=-1 given=0
 
-	while guest_read "$1" "${3:-120}"; do
+	while guest_read "$1" "${3:-300}"; do
 		rest=${line#*ok }
 		case $line in
 		1..*) planned=${line#1..} ;;

@@ -98,6 +98,11 @@ test_reboot()
 	guest_tap a vf/vf_echo
 }
 
+nothing_mapped()
+{
+	! grep -q capi "/proc/$qemu/maps"
+}
+
 test_hot_plug()
 {
 	guest_run a "/selftests/vf/vf_mark put 90" >said
@@ -105,8 +110,8 @@ test_hot_plug()
 	qmp a device_del '{"id": "vf"}' >/dev/null
 	check "hot unplug" qmp_event a DEVICE_DELETED
 	check "the guest has lost it" devices_are a 0
-	expect "unplug leaves nothing mapped" "" "$(grep capi "/proc/$qemu/maps")"
-	check "unplug closes the context" state_is "$id" closed
+	check "unplug leaves nothing mapped" wait_until nothing_mapped
+	check "unplug closes the context" wait_until state_is "$id" closed
 	expect "QEMU has said nothing up to here" "" "$(cat "$logs/$test-a.qemu")"
 	expect "hot plug" "{}" "$(plug port1 "$id")"
 	check "the guest finds it" wait_until devices_are a 1

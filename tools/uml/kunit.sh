@@ -50,7 +50,7 @@ lock_builds
 	build_programs; } >"$run/log" 2>&1 || { not_ok build <"$run/log"; exit; }
 pack "$kernel" "exec /run-kunit" "$run/initramfs"
 unlock_builds
-boot "$kernel" "$run/initramfs" 60 >/dev/null 2>&1 || :
+boot "$kernel" "$run/initramfs" 300 >/dev/null 2>&1 || :
 
 results
 all_suites >"$run/log"

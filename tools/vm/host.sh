@@ -21,7 +21,7 @@ done <"$top/tools/vm/packages"
 install()
 {
 	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -q --no-install-recommends "${missing[@]}"
+		apt-get install -y -q -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}"
 }
 
 say "installing ${missing[*]}"
