@@ -162,8 +162,8 @@ ktap_set_plan 73
 log_mark
 test_copies
 test_complaints
-test_file_shrinks
 test_adapter_goes
+test_file_shrinks
 check "the log is clean" log_clean
 run --help
 expect "--help is no error" 0 $?

@@ -55,6 +55,13 @@ handles()
 	[ "$(cat $module/handling)" = Y ]
 }
 
+# nodes_are NUMBER
+nodes_are()
+{
+	# shellcheck disable=SC2012
+	[ "$(ls /dev/cxl | wc -l)" -eq "$1" ]
+}
+
 # Who pulls an adapter does not wait for a driver that handles an error.
 test_slow_handler()
 {
@@ -87,6 +94,8 @@ fi
 ktap_set_plan 7
 
 load
+# shellcheck disable=SC2012
+nodes=$(ls /dev/cxl | wc -l)
 log_mark
 modprobe capi_late_test
 function=$(bound)
@@ -99,13 +108,15 @@ take_away "$owner"
 check "the adapter goes, and its driver" wait_until [ ! -e "$driver/$function" ]
 echo "# binding it again: $(write_error $driver/bind "$function")"
 kill -KILL $reader
+wait $reader 2>/dev/null
 check "the AFU's function goes" wait_until [ ! -e "/sys/bus/pci/devices/$function" ]
 expect "no AFU is gone before its driver is" 0 "$(cat $module/early)"
 expect "one line says what the driver left" "a driver has left contexts behind" \
 	"$(log_dirty | sed 's/.*: //')"
 rmmod capi_late_test
 if [ -e "$guest" ]; then
-	check "the VF can be used again" eval "echo $owner >$guest/bind"
+	check "the VF can be used again" \
+		eval "echo $owner >$guest/bind && wait_until nodes_are $nodes"
 else
 	check "all unloads" capi_unload
 fi

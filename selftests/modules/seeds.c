@@ -17,7 +17,7 @@
 #define SIZE	100
 #define LEAKS	16
 #define RACES	2000000
-#define HANG	10	/* seconds */
+#define HANG	20	/* seconds */
 
 static char *bug = "";
 module_param(bug, charp, 0);
