@@ -466,23 +466,26 @@ static long page_faults(void)
 
 /*
  * A stopped AFU unmaps its registers sooner or later, and must not miss the
- * restart that comes then. The time is what this is about, nothing is waited for.
+ * restart that comes then. The time is what this is about, nothing is waited for:
+ * it gets five, of which one is enough.
  */
 TEST_F(memcpy_afu, restart_after_long)
 {
+	/* In a guest, nothing of that is to be seen. */
+	bool unmapped = in_guest();
+	unsigned int i;
 	long before;
 
-	EXPECT_STATUS(DONE, capi_memcpy_interrupt(&self->mc, 1));
-	ASSERT_EQ(0, memcpy_wait_stopped(&self->mc));
-	sleep(2);
-	before = page_faults();
-	capi_memcpy_restart(&self->mc);
-	/* In a guest, nothing of that is to be seen. */
-	if (!in_guest())
-		EXPECT_LT(before, page_faults()) {
-			TH_LOG("the registers were still mapped");
-		}
-	EXPECT_TRUE(copies(&self->mc));
+	for (i = 0; i < 5 && (!i || !unmapped); i++) {
+		EXPECT_STATUS(DONE, capi_memcpy_interrupt(&self->mc, 1));
+		ASSERT_EQ(0, memcpy_wait_stopped(&self->mc));
+		sleep(2);
+		before = page_faults();
+		capi_memcpy_restart(&self->mc);
+		unmapped |= before < page_faults();
+		EXPECT_TRUE(copies(&self->mc));
+	}
+	EXPECT_TRUE(unmapped);
 }
 
 /* The same when it is a load that maps them first */
