@@ -71,7 +71,9 @@ bool context_balanced(const struct context *context, long long pending)
 			context_count(context, "events_failed") +
 			context_count(context, "events_cancelled");
 
-	return raised == sum + pending;
+	/* An event that failed meanwhile is raised again. */
+	return raised == sum + pending &&
+	       raised == context_count(context, "events_raised");
 }
 
 static int card_write(const struct context *context, const char *name,

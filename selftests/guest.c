@@ -214,13 +214,22 @@ static bool link_is(const struct context *context, bool up)
 	       (id[0] != 0xff || id[1] != 0xff) == up;
 }
 
+/*
+ * The adapter has the new state before its contexts are told. An AFU in use is not
+ * reset, but who asks for it waits until they are.
+ */
 int guest_link(const struct context *context, bool up)
 {
 	int ret = host_ask(context->card, up ? "link 1" : "link 0");
+	char path[PATH_MAX];
 
 	if (ret)
 		return ret;
-	return WAIT_UNTIL(link_is(context, up)) ? 0 : -ETIMEDOUT;
+	if (!WAIT_UNTIL(link_is(context, up)))
+		return -ETIMEDOUT;
+	snprintf(path, sizeof(path), "/sys/class/cxl/%s/reset", context->afu);
+	write_file(path, "1");
+	return 0;
 }
 
 /* To the driver it makes no difference who removes the function. */

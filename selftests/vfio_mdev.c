@@ -286,7 +286,9 @@ bool mdev_balanced(struct mdev *mdev, long long pending)
 			mdev_attr(mdev, "events_failed") +
 			mdev_attr(mdev, "events_cancelled");
 
-	return raised == sum + pending;
+	/* An event that failed meanwhile is raised again. */
+	return raised == sum + pending &&
+	       raised == mdev_attr(mdev, "events_raised");
 }
 
 /* The software adapter */

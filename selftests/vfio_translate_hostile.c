@@ -222,16 +222,18 @@ TEST_F(vfio_translate_hostile, no_answer)
 	struct capi_memcpy_element *element;
 	long long begin;
 
+	/* It has the time it needs to begin with. */
+	ASSERT_TRUE(translator_works(t));
 	ASSERT_EQ(0, write_file(TIMEOUT, "1"));
 	begin = now_ms();
 	element = wait_for_nobody(t);
 	ASSERT_NE(NULL, element);
 	EXPECT_EQ(0, faults(t, element, ea(SRC + PAGE), LOAD));
 	EXPECT_LE(900, now_ms() - begin);
-	EXPECT_GE(10000, now_ms() - begin);
 	/* It comes too late. */
 	translator_answer(t, t->last);
 	EXPECT_EQ(1, stale(t));
+	EXPECT_EQ(0, write_file(TIMEOUT, self->timeout));
 	translator_answers(t, true);
 	EXPECT_TRUE(translator_works(t));
 	EXPECT_STATUS(DONE, capi_memcpy_copy(self->mc, ea(DST), ea(SRC + PAGE), 8));
@@ -391,6 +393,7 @@ TEST_F(vfio_translate_hostile, at_any_time)
 		EXPECT_EQ(0, churn(t, i));
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		join(t, ids[i]);
+	ASSERT_EQ(0, write_file(TIMEOUT, self->timeout));
 	ASSERT_EQ(0, translator_restart(t));
 	EXPECT_TRUE(translator_works(t));
 }
