@@ -61,8 +61,8 @@ time_used()
 
 # An emulated CPU at times misses its timer's interrupt, and what runs on it waits
 # until another comes. stalls PARENT: have one come all the time, and end a QEMU
-# that takes nothing for a minute. What is typed for that is not seen by anybody: a
-# terminal takes it for "go on printing".
+# that does next to nothing for two minutes even so. What is typed for that is not
+# seen by anybody: a terminal takes it for "go on printing".
 stalls()
 {
 	local before=0 now idle=0
@@ -70,9 +70,9 @@ stalls()
 	while sleep 2; do
 		printf '\021' >&8
 		now=$(time_used "$1") || return
-		idle=$((now == before ? idle + 1 : 0))
+		idle=$((now - before < 4 ? idle + 1 : 0))
 		before=$now
-		[ $idle -ne 30 ] || { touch "$run/stalled"; kill "$1"; }
+		[ $idle -ne 60 ] || { touch "$run/stalled"; kill "$1"; }
 	done 2>/dev/null
 }
 
