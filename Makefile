@@ -62,7 +62,7 @@ fuzz: ## run random programs against everything for MINUTES, guided by what they
 model: ## search the model of the event protocol for mistakes, with spin
 	@tools/model/check.sh
 
-check-vm: ## run the TESTS that give mdevs to guests, with QEMU and libvirt, on stock KERNEL
+check-vm: ## run the TESTS that give mdevs to guests, with QEMU and libvirt, on KERNEL: 6.1, kasan
 	@tools/vm/check.sh vm
 
 check: ## all that must pass before a change is sent

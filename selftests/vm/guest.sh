@@ -16,9 +16,10 @@ device()
 boot()
 {
 	guest_iommu=
+	guest_memory=$((2 * guest_memory))
 	truncate -s 256M $guests/swap
 	# shellcheck disable=SC2046
-	guest_boot a -m 512 \
+	guest_boot a \
 		-device pcie-root-port,id=port0,slot=1 \
 		-device pcie-root-port,id=port1,slot=2 \
 		-drive file=$guests/swap,if=virtio,format=raw,cache=unsafe \
@@ -136,6 +137,14 @@ test_unplug()
 	expect "the driver goes and comes" 0 $?
 }
 
+# Where the guest's kernel can tell
+test_leaks()
+{
+	guest_run a "/leaks leaks" >said
+	sed 's/^/# /' said
+	check "nothing has leaked in the guest" eval "! grep -q '^not ok' said"
+}
+
 # The kernel dies while the AFU works in its memory.
 test_panic()
 {
@@ -175,12 +184,13 @@ boot
 test_driver
 guest_suite a memcpy_mirror memcpy_clean memcpy_stack guest_memory guest_life \
 	late_driver.sh
-test_events 10000 -d
+test_events $((10000 / slow)) -d
 test_events 500 -m
 check "events of all kinds came" other_events_came
 test_kernel_driver
 test_cost
 test_unplug
+test_leaks
 test_panic
 test_drop
 check "nothing in the log" log_clean

@@ -28,10 +28,14 @@ fi
 accel=tcg cpu=max
 [ ! -e /dev/kvm ] || accel=kvm cpu=host
 as_user=	# a command before QEMU
+# Kernels that are slow take more of everything.
+slow=${PATIENCE:-1}
+guest_memory=$((slow > 1 ? 768 : 256))
 # The registers of a function that has a driver are for programs as well.
 guest_parameters="console=ttyS0 quiet mitigations=off panic=-1 oops=panic pci=noearly iomem=relaxed vm=guest"
 # A guest stands still when the machine that emulates it does.
 guest_parameters+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
+[ "$slow" -eq 1 ] || guest_parameters+=" workqueue.watchdog_thresh=120"
 # Programs in the guest get their interrupts through VFIO, which needs an IOMMU.
 guest_iommu="-device intel-iommu,caching-mode=on"
 
@@ -61,7 +65,8 @@ guest_boot()
 	touch "$console"
 	chmod 666 "$console"
 	# shellcheck disable=SC2086
-	$as_user qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 -m 256 \
+	$as_user qemu-system-x86_64 -accel $accel -cpu $cpu -machine q35 \
+		-m $guest_memory \
 		-nodefaults -display none -no-reboot $guest_iommu \
 		-kernel $guests/kernel -initrd $guest_initrd -append "$guest_parameters" \
 		-chardev "file,id=console,path=$console,append=on" \
@@ -91,7 +96,7 @@ guest_ready()
 {
 	local line
 
-	while IFS= read -r -t 300 line <&"${job_out[$1]}"; do
+	while IFS= read -r -t $((300 * slow)) line <&"${job_out[$1]}"; do
 		[ "${line%$'\r'}" != "~ready" ] || return 0
 	done
 	echo "# guest $1 does not answer"
@@ -159,7 +164,7 @@ guest_asks()
 # end, with the status in $ended. What is asked of the host meanwhile is done.
 guest_read()
 {
-	while IFS= read -r -t "$2" line <&"${job_out[$1]}"; do
+	while IFS= read -r -t $(($2 * slow)) line <&"${job_out[$1]}"; do
 		line=${line%$'\r'}
 		case $line in
 		"~host "*) guest_asks "$1" "$line" ;;

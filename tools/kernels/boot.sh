@@ -3,7 +3,8 @@
 # Sourced after tools/vm/boot.sh: what guests with a kernel of ours, $series, get
 # and take. $bugs are those that it has to find, see net.sh; each kind of checker
 # may stop at its first, and then locks are not looked at any more. $without are
-# programs that are not for it: what memcpy_cost measures is no figure there.
+# programs that are not for it: what memcpy_cost measures is no figure there, and
+# what libvirt does to our modules, QEMU does alone.
 
 patience=1
 export bugs= without=
@@ -17,7 +18,7 @@ kasan)
 	bugs="locks atomic leak shift array slab stack vmalloc freed object hang"
 	patience=6
 	qemu_arguments=(-m 2048)
-	without=memcpy_cost
+	without="memcpy_cost vm/libvirt.sh"
 	kernel_parameters+=" kasan_multi_shot kasan.fault=report"
 	;;
 kcsan)
