@@ -61,8 +61,7 @@ static void make_wrong(char *dst, const char *src, size_t size)
 static int report_fault(struct copier *copier, int status)
 {
 	union capi_cxl_event event;
-	int type = capi_cxl_event(&copier->mc.cxl, &event,
-				  PATIENCE * 1000);
+	int type = capi_cxl_event(&copier->mc.cxl, &event, PATIENCE * 1000);
 
 	if (type != CXL_EVENT_DATA_STORAGE)
 		return complain("the AFU stopped with status 0x%02x, and does not say why",
