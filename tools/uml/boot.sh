@@ -9,6 +9,9 @@ memory=${UML_MEMORY:-512M}
 kernel_parameters="con=null ssl0=null,fd:2 console=ttyS0 ssl1=fd:0,fd:3 printk.devkmsg=on"
 kernel_parameters+=" log_buf_len=4M panic=-1 oops=panic kasan_multi_shot"
 kernel_parameters+=" kasan.fault=report"
+# kmemleak goes on to scan what held the initrd, also when the pages are free and hold
+# what kmemleak itself writes down: then nothing is lost, as all is mentioned there.
+kernel_parameters+=" retain_initrd"
 
 # What the guest has of the host's files
 host=$run/host
