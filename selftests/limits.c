@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,14 @@
 #define DONE	CAPI_MEMCPY_STATUS_COMPLETE
 #define FAULT	CAPI_MEMCPY_STATUS_TRANSLATION
 #define NOBODY	65534
+#define IOMMU	"/dev/iommu"
 
 /* Locked memory */
 
 FIXTURE(memlock) {
 	struct vfio_queue q;
 	struct rlimit before;
+	bool cdev;
 	int log;
 };
 
@@ -41,35 +44,60 @@ FIXTURE_SETUP(memlock)
 	ASSERT_GE(self->log, 0);
 	ASSERT_EQ(0, lseek(self->log, 0, SEEK_END));
 	ASSERT_EQ(0, vfio_queue_open(&self->q));
+	self->cdev = self->q.mdev.vfio.group < 0;
 	vfio_queue_detach(&self->q);
 }
 
 FIXTURE_TEARDOWN(memlock)
 {
 	EXPECT_EQ(0, seteuid(0));
+	if (self->cdev)
+		EXPECT_EQ(0, chown(IOMMU, 0, -1));
 	EXPECT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &self->before));
 	EXPECT_EQ(0, vfio_queue_close(&self->q));
 }
 
-/* Gives the device to somebody, and goes on as that, with so much memory to lock */
-static int go_on_as_nobody(struct vfio_queue *q, rlim_t memlock)
+/* Gives the device to somebody: the node of its group, or its own and iommufd's */
+static int give_away(const char *uuid, bool cdev)
 {
-	struct rlimit limit = { .rlim_cur = memlock };
-	char link[PATH_MAX], group[PATH_MAX], node[64];
-	ssize_t len;
+	char path[PATH_MAX], target[PATH_MAX], node[64];
+	glob_t found;
 
-	snprintf(link, sizeof(link), "/sys/bus/mdev/devices/%s/iommu_group",
-		 q->mdev.uuid);
-	len = readlink(link, group, sizeof(group) - 1);
-	if (len < 0 || getrlimit(RLIMIT_MEMLOCK, &limit))
+	snprintf(path, sizeof(path), "/sys/bus/mdev/devices/%s/%s", uuid,
+		 cdev ? "vfio-dev/vfio*" : "iommu_group");
+	if (glob(path, 0, NULL, &found))
+		return -ENODEV;
+	snprintf(path, sizeof(path), "%s", found.gl_pathv[0]);
+	globfree(&found);
+	if (!realpath(path, target))
 		return -errno;
-	group[len] = '\0';
-	snprintf(node, sizeof(node), "/dev/vfio/%.32s", basename(group));
+	snprintf(node, sizeof(node), "/dev/vfio/%s%.32s", cdev ? "devices/" : "",
+		 basename(target));
+	if (chown(node, NOBODY, -1) || (cdev && chown(IOMMU, NOBODY, -1)))
+		return -errno;
+	return 0;
+}
+
+/* Goes on as somebody who may lock so much memory. */
+static int go_on_as_nobody(struct vfio_queue *q, bool cdev, rlim_t memlock)
+{
+	struct rlimit limit = { };
+	int ret = give_away(q->mdev.uuid, cdev);
+
+	if (ret)
+		return ret;
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return -errno;
 	limit.rlim_cur = memlock;
-	if (chown(node, NOBODY, -1) || setrlimit(RLIMIT_MEMLOCK, &limit) ||
-	    seteuid(NOBODY))
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || seteuid(NOBODY))
 		return -errno;
 	return vfio_queue_attach(q);
+}
+
+/* What iommufd has locked is nowhere to be read. */
+static bool locked(bool cdev, long long size)
+{
+	return cdev || locked_memory() == size;
 }
 
 /* How often the kernel's log says since the last look that there is no more */
@@ -116,7 +144,7 @@ TEST_F(memlock, none)
 	time_t begin = time(NULL);
 	int i;
 
-	ASSERT_EQ(0, go_on_as_nobody(&self->q, 0));
+	ASSERT_EQ(0, go_on_as_nobody(&self->q, self->cdev, 0));
 	EXPECT_TRUE(vfio_queue_works(&self->q));
 	for (i = 0; i < SWAPS; i++) {
 		ASSERT_STATUS(FAULT, swap(&self->q, 0, 1));
@@ -128,7 +156,7 @@ TEST_F(memlock, none)
 		ASSERT_EQ(0, start_over(&self->q));
 		usleep(200000);
 	}
-	EXPECT_EQ(0, locked_memory());
+	EXPECT_TRUE(locked(self->cdev, 0));
 	EXPECT_TRUE(vfio_queue_works(&self->q));
 	EXPECT_LE(complaints(self->log), 2 + time(NULL) - begin);
 }
@@ -138,15 +166,15 @@ TEST_F(memlock, one_page)
 {
 	long long page = page_size();
 
-	ASSERT_EQ(0, go_on_as_nobody(&self->q, page));
-	EXPECT_TRUE(WAIT_UNTIL(locked_memory() == page));
+	ASSERT_EQ(0, go_on_as_nobody(&self->q, self->cdev, page));
+	EXPECT_TRUE(WAIT_UNTIL(locked(self->cdev, page)));
 	*at64(&self->q, DST) = htobe64(5);
 	EXPECT_STATUS(DONE, swap(&self->q, 5, 6));
 	EXPECT_EQ(6, be64toh(*at64(&self->q, DST)));
-	EXPECT_TRUE(WAIT_UNTIL(locked_memory() == page));
+	EXPECT_TRUE(WAIT_UNTIL(locked(self->cdev, page)));
 	EXPECT_EQ(0, complaints(self->log));
 	vfio_queue_detach(&self->q);
-	EXPECT_EQ(0, locked_memory());
+	EXPECT_TRUE(locked(self->cdev, 0));
 }
 
 /* The kernel's memory and processor time */

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 programs="vfio_config vfio_irq vfio_control vfio_memcpy vfio_memcpy_fault
-	vfio_translate vfio_translate_hostile event_life teardown next_user
+	vfio_translate vfio_translate_hostile event_life teardown next_user limits
 	race_dma race_mdev race_drop race_device"
 
 ktap_print_header
