@@ -276,9 +276,10 @@ bool fail_ret_ok(struct fail *fail, int ret)
 static void start_pass(struct fail *fail)
 {
 	fail->n = fail->first ? fail->first : 1;
+	fail->last[0] = '\0';
 	fail->streak = 0;
-	fail->before = 0;
-	fail->fine = 0;
+	fail->step = 1;
+	fail->halving = false;
 }
 
 void fail_begin(struct fail *fail)
@@ -290,25 +291,43 @@ void fail_begin(struct fail *fail)
 	fail->tolerated = 0;
 }
 
+/* Where the last step has led to: on in the same place, steps become longer. */
+static void set_step(struct fail *fail, bool same)
+{
+	if (!same) {
+		snprintf(fail->last, sizeof(fail->last), "%s", fail->site);
+		fail->streak = 0;
+		fail->step = 1;
+	} else if (fail->halving && fail->step > 1) {
+		fail->step /= 2;
+		return;
+	} else if (++fail->streak >= FAIL_STREAK && fail->step < fail->coarse) {
+		fail->step *= 2;
+	}
+	fail->halving = false;
+}
+
 /*
- * In a long step to another place, or to the end, there may have been more of them.
- * Where places are guessed there would be no end of that.
+ * Where a long step has led to another place, or to the end, there may have been
+ * more of them: the first is found by halves. Where places are guessed there would
+ * be no end of that.
  */
 static bool next_in_pass(struct fail *fail)
 {
-	if (fail->before && fail->known && !(fail->injected && fail->streak)) {
-		fail->fine = fail->n;
-		fail->n = fail->before;
-	} else if (!fail->injected) {
+	bool same = fail->injected && fail->site[0] &&
+		    !strcmp(fail->site, fail->last);
+	bool back = !same && fail->step > 1 && fail->known;
+
+	if (!fail->injected && !back)
 		return false;
-	}
-	fail->before = 0;
-	if (fail->coarse && fail->streak >= FAIL_STREAK && fail->n >= fail->fine) {
-		fail->before = fail->n;
-		fail->n += fail->coarse;
+	if (back) {
+		fail->n -= fail->step;
+		fail->step /= 2;
+		fail->halving = true;
 	} else {
-		fail->n++;
+		set_step(fail, same);
 	}
+	fail->n += fail->step;
 	return fail->n < FAIL_MAX;
 }
 

@@ -51,15 +51,15 @@ struct fail_state {
  * @site: the place in our modules where the last one was, "" if in none
  * @sure: that place is known, and not guessed
  * @known: so was another
- * @last: the place before that
+ * @last: the place that steps began in
  * @streak: how often it was the same
  * @first: where to begin, unless it is 1
  * @twice: once more without pages when none is left, see fail_pages()
  * @slabs: that is now
- * @coarse: where one place has made the kernel allocate often enough, only every
- *	so many more; 0 for each
- * @before: where such a step began
- * @fine: none is left out up to here, as there was another place
+ * @coarse: where one place has made the kernel allocate often enough, steps grow up
+ *	to so many; 0 for each
+ * @step: how many were the last
+ * @halving: it was too long, and the next other place is looked for
  * @complaint: what the kernel said that it should not have
  * @begun: @steady is
  * @steady: what there is of ours after each call and what undoes it
@@ -81,8 +81,8 @@ struct fail {
 	bool twice;
 	bool slabs;
 	unsigned int coarse;
-	unsigned int before;
-	unsigned int fine;
+	unsigned int step;
+	bool halving;
 	char complaint[200];
 	bool begun;
 	struct fail_state steady;

@@ -162,11 +162,6 @@ bool fail_log_ok(struct fail *fail)
 		record[len] = '\0';
 		look_at(fail, record);
 	}
-	if (fail->injected && fail->site[0]) {
-		fail->streak = strcmp(fail->site, fail->last) ? 0 :
-			       fail->streak + 1;
-		snprintf(fail->last, sizeof(fail->last), "%s", fail->site);
-	}
 	/* What was looked at need not be found by others: it has stacks. */
 	if (!fail->complaint[0])
 		klogctl(CLEAR_LOG, NULL, 0);

@@ -116,8 +116,8 @@ FIXTURE_SETUP(modules)
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, cxl_unload());
 	unload("capi");
-	/* One step in many, or the loading of a module takes minutes. */
-	self->fail.coarse = 5;
+	/* Not each step, or the loading of a module takes minutes. */
+	self->fail.coarse = 8;
 	fail_state(&self->before);
 }
 
