@@ -56,36 +56,47 @@ static int set_up(const char *kind)
 /* What the kernel takes to look after memory is not a caller's. */
 static const char * const watchers[] = {
 	"/kmemleak_object/", "/kmemleak_scan_area/", "/debug_objects_cache/",
+	NULL
 };
 
-static bool is_watcher(const char *path)
-{
-	size_t i;
+/* The kernel's trees take one now and then, when those they have are full. */
+static const char * const nodes[] = { "/radix_tree_node/", "/maple_node/", NULL };
 
-	for (i = 0; i < sizeof(watchers) / sizeof(*watchers); i++)
-		if (strstr(path, watchers[i]))
+static bool one_of(const char *path, const char * const *names)
+{
+	for (; *names; names++)
+		if (strstr(path, *names))
 			return true;
 	return false;
 }
 
-/*
- * They take about as much as all others: where each cache can be told from theirs,
- * only the others fail.
- */
-static int choose_caches(void)
+static bool fails(const char *path, enum fail_what what)
 {
-	const char *filter = "Y";
+	if (one_of(path, watchers))
+		return false;
+	return what == FAIL_ALL || one_of(path, nodes) == (what == FAIL_REST);
+}
+
+/*
+ * The watchers take about as much as all others: where each cache can be told from
+ * theirs, only the others fail. Where not, the steady cannot be told either.
+ */
+static int choose_caches(struct fail *fail, enum fail_what what)
+{
 	glob_t caches;
 	size_t i;
 
+	fail->by_cache = false;
 	if (glob("/sys/kernel/slab/*/failslab", 0, NULL, &caches))
 		return 0;
+	fail->by_cache = true;
 	for (i = 0; i < caches.gl_pathc; i++)
-		if (!is_watcher(caches.gl_pathv[i]) &&
-		    write_file(caches.gl_pathv[i], "1"))
-			filter = "N";
+		if (write_file(caches.gl_pathv[i],
+			       fails(caches.gl_pathv[i], what) ? "1" : "0"))
+			fail->by_cache = false;
 	globfree(&caches);
-	return write_file(DEBUGFS "/failslab/cache-filter", filter);
+	return write_file(DEBUGFS "/failslab/cache-filter",
+			  fail->by_cache ? "Y" : "N");
 }
 
 /* Stacks, and warnings about which it is known, go to the log only. */
@@ -104,9 +115,14 @@ static int set_slab(const char *name, unsigned int value)
 	return write_file(path, text);
 }
 
-void fail_pages(bool fail)
+int fail_choose(struct fail *fail, enum fail_what what)
 {
-	write_file(DEBUGFS "/fail_page_alloc/min-order", fail ? "0" : "20");
+	int ret = choose_caches(fail, what);
+
+	write_file(DEBUGFS "/fail_page_alloc/min-order",
+		   what == FAIL_STEADY ? "20" : "0");
+	fail->what = what;
+	return ret;
 }
 
 static int make_it_fail(pid_t tid, const char *value)
@@ -144,7 +160,7 @@ int fail_init(struct fail *fail)
 		if (ret)
 			return ret;
 	}
-	ret = choose_caches();
+	ret = fail_choose(fail, FAIL_ALL);
 	if (ret)
 		return ret;
 	fail->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
@@ -162,7 +178,6 @@ void fail_exit(struct fail *fail)
 	if (fail->log < 0)
 		return;
 	quiet(false);
-	fail_pages(true);
 	if (fail->maker)
 		make_it_fail(fail->maker, "0");
 	close(fail->nth);
@@ -275,7 +290,7 @@ bool fail_ret_ok(struct fail *fail, int ret)
 
 static void start_pass(struct fail *fail)
 {
-	fail->n = fail->first ? fail->first : 1;
+	fail->n = fail->first[fail->what] ? fail->first[fail->what] : 1;
 	fail->last[0] = '\0';
 	fail->streak = 0;
 	fail->step = 1;
@@ -284,8 +299,9 @@ static void start_pass(struct fail *fail)
 
 void fail_begin(struct fail *fail)
 {
+	fail_choose(fail, FAIL_STEADY);
 	start_pass(fail);
-	fail->slabs = false;
+	fail->rounds = 0;
 	fail->begun = false;
 	fail->calls = 0;
 	fail->tolerated = 0;
@@ -331,17 +347,18 @@ static bool next_in_pass(struct fail *fail)
 	return fail->n < FAIL_MAX;
 }
 
-/* No page, and each n is another allocation: none is left out by chance. */
+/* Of the steady, each n is another; of the rest, one may be left out by chance. */
 bool fail_next(struct fail *fail)
 {
 	if (next_in_pass(fail))
 		return true;
-	if (fail->n >= FAIL_MAX || !fail->twice)
+	if (fail->n >= FAIL_MAX ||
+	    fail->rounds == (fail->by_cache ? FAIL_ROUNDS : 1))
 		return false;
-	fail->slabs = !fail->slabs;
-	fail_pages(!fail->slabs);
+	if (!fail->rounds++)
+		fail_choose(fail, FAIL_REST);
 	start_pass(fail);
-	return fail->slabs;
+	return true;
 }
 
 /* What is there */

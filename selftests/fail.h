@@ -18,8 +18,9 @@
 #define FAIL_SITES	"/tmp/fail_nth.sites"
 /* How long the tests of one entry may take, in seconds */
 #define FAIL_PATIENCE	600
-/* So often is often enough. */
+/* So often is often enough: in one place, for those that are not steady. */
 #define FAIL_STREAK	3
+#define FAIL_ROUNDS	4
 /* An entry ends by itself long before, or something is retried for ever. */
 #define FAIL_MAX	5000
 
@@ -40,6 +41,19 @@ struct fail_state {
 };
 
 /**
+ * enum fail_what - what fails, besides copies
+ * @FAIL_ALL: any memory
+ * @FAIL_STEADY: memory from slabs, but for nodes of trees: much the same in each call
+ * @FAIL_REST: nodes of trees, and pages: as slabs are made of them, no two calls take
+ *	the same. All, where the kernel cannot tell what slab it is.
+ */
+enum fail_what {
+	FAIL_ALL,
+	FAIL_STEADY,
+	FAIL_REST,
+};
+
+/**
  * struct fail - an entry to the kernel that is made to fail
  * @nth: fail-nth of the thread whose allocations fail
  * @maker: if not 0, what fails is instead in threads that this one makes
@@ -53,9 +67,10 @@ struct fail_state {
  * @known: so was another
  * @last: the place that steps began in
  * @streak: how often it was the same
- * @first: where to begin, unless it is 1
- * @twice: once more without pages when none is left, see fail_pages()
- * @slabs: that is now
+ * @what: fails now
+ * @by_cache: slabs can be told from each other
+ * @first: where to begin with each, unless it is 1
+ * @rounds: how often the rest was begun
  * @coarse: where one place has made the kernel allocate often enough, steps grow up
  *	to so many; 0 for each
  * @step: how many were the last
@@ -77,9 +92,10 @@ struct fail {
 	bool known;
 	char last[160];
 	unsigned int streak;
-	unsigned int first;
-	bool twice;
-	bool slabs;
+	enum fail_what what;
+	bool by_cache;
+	unsigned int first[3];
+	unsigned int rounds;
 	unsigned int coarse;
 	unsigned int step;
 	bool halving;
@@ -106,8 +122,7 @@ pid_t fail_find_thread(const char *name, pid_t after);
 #define FAIL_PIECE	64
 int fail_made_by(struct fail *fail, pid_t tid);
 
-/* Whether pages fail, too: as slabs are made of them, no two calls take the same. */
-void fail_pages(bool fail);
+int fail_choose(struct fail *fail, enum fail_what what);
 
 /* The @n'th allocation or copy of the thread fails from here on. */
 void fail_arm(struct fail *fail);
@@ -127,7 +142,7 @@ bool fail_next(struct fail *fail);
 bool fail_sane(int ret);
 /* Is it what this call may say, which is counted? */
 bool fail_ret_ok(struct fail *fail, int ret);
-/* Counts from here on. */
+/* Counts from here on, and begins with the steady; then comes the rest. */
 void fail_begin(struct fail *fail);
 
 void fail_state(struct fail_state *state);

@@ -85,13 +85,11 @@ static bool all_in_loader(struct fail *fail, int file, const char *parameters,
 
 #define SURE	16
 
-/* What the kernel does until it calls the module is not tested here: so many, or more. */
-static unsigned int skip_loader(struct fail *fail, int file,
-				const char *parameters, const char *name)
+static unsigned int after_loader(struct fail *fail, int file,
+				 const char *parameters, const char *name)
 {
 	unsigned int low = 1, high = FAIL_MAX, middle;
 
-	fail_pages(false);
 	while (low < high) {
 		middle = (low + high) / 2;
 		if (all_in_loader(fail, file, parameters, name, middle, 4))
@@ -103,8 +101,19 @@ static unsigned int skip_loader(struct fail *fail, int file,
 	while (low > SURE && !all_in_loader(fail, file, parameters, name,
 					    low - SURE, SURE))
 		low -= SURE;
-	fail_pages(true);
 	return low > SURE ? low - SURE : 1;
+}
+
+/* What the kernel does until it calls the module is not tested here: so many, or more. */
+static void skip_loader(struct fail *fail, int file, const char *parameters,
+			const char *name)
+{
+	enum fail_what what;
+
+	for (what = FAIL_STEADY; what <= FAIL_REST; what++) {
+		fail_choose(fail, what);
+		fail->first[what] = after_loader(fail, file, parameters, name);
+	}
 }
 
 FIXTURE_SETUP(modules)
@@ -137,9 +146,8 @@ FAIL_TEST(modules, capi)
 	int file = module_file("capi");
 
 	ASSERT_GE(file, 0);
-	self->fail.first = skip_loader(&self->fail, file, "", "capi");
+	skip_loader(&self->fail, file, "", "capi");
 	self->fail.coarse = 0;
-	self->fail.twice = true;
 	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
 		  ASSERT_EQ(0, unload("capi")));
 	close(file);
@@ -151,12 +159,9 @@ FAIL_TEST(modules, capi_sim)
 
 	ASSERT_GE(file, 0);
 	ASSERT_EQ(0, system("modprobe capi"));
-	self->fail.first = skip_loader(&self->fail, file, AFUS, "capi_sim");
-	/* Many, most of them of PCI: only those that are the same each time */
-	fail_pages(false);
+	skip_loader(&self->fail, file, AFUS, "capi_sim");
 	FAIL_EACH(&self->fail, NOTHING, load(file, AFUS),
 		  ASSERT_EQ(0, unload("capi_sim")));
-	fail_pages(true);
 	close(file);
 }
 
@@ -166,8 +171,7 @@ FAIL_TEST(modules, capi_mdev)
 
 	ASSERT_GE(file, 0);
 	ASSERT_EQ(0, system("modprobe mdev; modprobe capi_sim " AFUS));
-	self->fail.first = skip_loader(&self->fail, file, "", "capi_mdev");
-	self->fail.twice = true;
+	skip_loader(&self->fail, file, "", "capi_mdev");
 	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
 		  ASSERT_EQ(0, unload("capi_mdev")));
 	close(file);
@@ -187,11 +191,9 @@ FAIL_TEST(modules, sample_driver)
 		SKIP(return, "the module capi_memcpy_sample is not installed");
 	ASSERT_EQ(0, system("modprobe capi"));
 	ASSERT_EQ(0, load(sim, afus));
-	self->fail.first = skip_loader(&self->fail, file, "",
-				       "capi_memcpy_sample");
+	skip_loader(&self->fail, file, "", "capi_memcpy_sample");
 	ASSERT_EQ(0, unload("capi_sim"));
 	self->fail.coarse = 0;
-	self->fail.twice = true;
 	FAIL_EACH(&self->fail, ASSERT_EQ(0, load(sim, afus)), load(file, ""),
 		  ASSERT_EQ(0, unload("capi_memcpy_sample"));
 		  ASSERT_EQ(0, unload("capi_sim")));
@@ -220,7 +222,6 @@ FAIL_TEST(modules, sample_file)
 	globfree(&found);
 	ASSERT_GE(driver, 0);
 	self->fail.coarse = 0;
-	self->fail.twice = true;
 	FAIL_EACH(&self->fail, NOTHING, start_file(driver, &fd),
 		  ASSERT_EQ(0, close(fd)));
 	close(driver);

@@ -144,6 +144,7 @@ static void fail_idle(struct __test_metadata *_metadata, struct fail *fail,
 
 	ASSERT_TRUE(works(mc, dst, src));
 	fail_begin(fail);
+	ASSERT_EQ(0, fail_choose(fail, FAIL_ALL));
 	for (fail->n = 1; fail->n <= last; fail->n++) {
 		fail_arm(fail);
 		ret = finish(mc, capi_memcpy_copy(mc, dst, src, 64));
