@@ -16,8 +16,8 @@
 #define FAIL_KNOWN	"known"
 /* The programs that ran, and where they failed something: "module function+..." */
 #define FAIL_SITES	"/tmp/fail_nth.sites"
-/* How long the tests of one entry may take, in seconds */
-#define FAIL_PATIENCE	600
+/* How long the tests of one entry may take, in seconds: also in a guest, in a guest */
+#define FAIL_PATIENCE	1800
 /* So often is often enough: in one place, for those that are not steady. */
 #define FAIL_STREAK	3
 #define FAIL_ROUNDS	4

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest: what its driver does for processes that use VFs, where the kernel runs
- * out of memory.
+ * In a guest: what its driver does with VFs, and for processes that use them,
+ * where the kernel runs out of memory.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,7 @@
 #include "fail.h"
 #include "memcpy.h"
 
+#define DRIVER		"/sys/bus/pci/drivers/capi_guest"
 /* What the driver keeps together, and how many of them are tried at most */
 #define CHUNK		(1024UL << 10)
 #define CHUNKS		1024
@@ -146,6 +148,66 @@ FAIL_TEST(guest, memory)
 	ASSERT_EQ(0, fail_thread(&self->fail, tid));
 	FAIL_EACH(&self->fail, ASSERT_GT(end, at), copy(&self->mc, at + 64, at),
 		  at += CHUNK);
+}
+
+static unsigned int nodes(void)
+{
+	unsigned int n = 0;
+	glob_t found;
+
+	if (!glob("/sys/class/cxl/*", 0, NULL, &found)) {
+		n = found.gl_pathc;
+		globfree(&found);
+	}
+	return n;
+}
+
+#define SELF	FIXTURE_DATA(guest)
+
+/* The nodes of a VF come and go a little later: from so many, of both, to so many. */
+static int bound(SELF *self, const char *how, unsigned int from, unsigned int to)
+{
+	char path[64];
+	int ret;
+
+	if (!WAIT_UNTIL(nodes() == from))
+		return -ETIMEDOUT;
+	snprintf(path, sizeof(path), DRIVER "/%s", how);
+	ret = write_file(path, self->memcpy.card);
+	if (ret)
+		return ret;
+	return WAIT_UNTIL(nodes() == to) ? 0 : -ETIMEDOUT;
+}
+
+/* What PCI had no memory for is busy, or is not there: so it says. */
+static int bind_vf(SELF *self)
+{
+	int ret = write_file(DRIVER "/bind", self->memcpy.card);
+
+	return ret == -EBUSY || ret == -ENODEV || ret == -ENOSPC ? -ENOMEM : ret;
+}
+
+FAIL_TEST(guest, bind)
+{
+	unsigned int with = nodes(), without = with / 2;
+
+	/* Not each: PCI and its interrupts have a lot of them. */
+	self->fail.coarse = 64;
+	ASSERT_EQ(0, bound(self, "unbind", with, without));
+	FAIL_EACH(&self->fail, NOTHING, bind_vf(self),
+		  ASSERT_EQ(0, bound(self, "unbind", with, without)));
+	ASSERT_EQ(0, bound(self, "bind", without, with));
+}
+
+/* Nothing that stops may fail. */
+FAIL_TEST(guest, unbind)
+{
+	unsigned int with = nodes(), without = with / 2;
+
+	self->fail.coarse = 64;
+	FAIL_EACH(&self->fail, NOTHING,
+		  write_file(DRIVER "/unbind", self->memcpy.card),
+		  ASSERT_EQ(0, bound(self, "bind", without, with)));
 }
 
 TEST_HARNESS_MAIN

@@ -118,7 +118,10 @@ static void skip_loader(struct fail *fail, int file, const char *parameters,
 
 FIXTURE_SETUP(modules)
 {
-	int ret = fail_init(&self->fail);
+	int ret;
+
+	NOT_IN_GUEST(return, "needs the software adapter");
+	ret = fail_init(&self->fail);
 
 	if (ret == -EOPNOTSUPP)
 		SKIP(return, "this kernel injects no faults");
@@ -253,6 +256,73 @@ FAIL_TEST(modules, unload)
 	close(capi);
 	close(sim);
 	close(mdev);
+}
+
+/* In a guest: the driver of VFs */
+
+FIXTURE(guest_module) {
+	struct fail fail;
+	struct fail_state before;
+};
+
+/* Only a driver of that name is for them from here on, or with an empty line any. */
+static int override_vfs(const char *driver)
+{
+	char path[PATH_MAX], vendor[16];
+	glob_t vfs;
+	size_t i;
+	int ret = 0;
+
+	if (glob("/sys/bus/pci/devices/*", 0, NULL, &vfs))
+		return -ENODEV;
+	for (i = 0; i < vfs.gl_pathc && !ret; i++) {
+		snprintf(path, sizeof(path), "%s/vendor", vfs.gl_pathv[i]);
+		if (read_file(path, vendor, sizeof(vendor)) < 0 ||
+		    strncmp(vendor, "0x1014", strlen("0x1014")))
+			continue;
+		snprintf(path, sizeof(path), "%s/driver_override", vfs.gl_pathv[i]);
+		ret = write_file(path, driver);
+	}
+	globfree(&vfs);
+	return ret;
+}
+
+FIXTURE_SETUP(guest_module)
+{
+	int ret;
+
+	if (!in_guest())
+		SKIP(return, "needs a VF");
+	ret = fail_init(&self->fail);
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "this kernel injects no faults");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, cxl_unload());
+	/* Binding is another test. */
+	ASSERT_EQ(0, override_vfs("none\n"));
+	self->fail.coarse = 8;
+	fail_state(&self->before);
+}
+
+FIXTURE_TEARDOWN(guest_module)
+{
+	unload("capi_guest");
+	EXPECT_TRUE(fail_state_is(&self->before));
+	fail_exit(&self->fail);
+	EXPECT_EQ(0, override_vfs("\n"));
+	EXPECT_EQ(0, cxl_load("memcpy"));
+}
+
+FAIL_TEST(guest_module, capi_guest)
+{
+	int file = module_file("capi_guest");
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, system("modprobe capi"));
+	skip_loader(&self->fail, file, "", "capi_guest");
+	FAIL_EACH(&self->fail, NOTHING, load(file, ""),
+		  ASSERT_EQ(0, unload("capi_guest")));
+	close(file);
 }
 
 TEST_HARNESS_MAIN

@@ -15,6 +15,7 @@
 #include <kselftest_harness.h>
 
 #include "fail.h"
+#include "guest.h"
 
 /* What may fail where it is called, or what that calls; by how its name begins */
 static const char * const failing[] = {
@@ -30,7 +31,9 @@ static const char * const failing[] = {
 	"vfio_dma_rw",
 	/* What allocates */
 	"dev_set_name", "device_add", "class_register", "cdev_add",
-	"alloc_chrdev_region", "kthread_create_on_node", "anon_inode_getfile",
+	"alloc_chrdev_region", "alloc_workqueue", "dma_alloc_attrs",
+	"pci_alloc_irq_vectors", "pci_request_regions", "pci_iomap",
+	"kthread_create_on_node", "anon_inode_getfile",
 	"alloc_file_pseudo", "alloc_anon_inode", "simple_pin_fs", "init_pseudo",
 	"debugfs_create_", "__irq_domain_", "irq_create_", "request_threaded_irq",
 	"pci_alloc_host_bridge", "pci_scan_root_bus_bridge", "pci_add_resource",
@@ -52,7 +55,11 @@ static const struct {
 };
 
 static const char * const programs[] = {
-	"fail_nth", "fail_nth_cxl", "fail_nth_modules", "fail_nth_threads",
+	"fail_nth", "fail_nth_cxl", "fail_nth_modules", "fail_nth_threads", NULL
+};
+
+static const char * const guest_programs[] = {
+	"fail_nth_guest", "fail_nth_modules", NULL
 };
 
 static char sites[65536];
@@ -263,17 +270,17 @@ FIXTURE(sites) {
 
 FIXTURE_SETUP(sites)
 {
+	const char * const *program = in_guest() ? guest_programs : programs;
 	FILE *file = fopen(FAIL_SITES, "r");
-	size_t i;
 
 	if (!file)
 		SKIP(return, "nothing was made to fail before");
 	ASSERT_LT(fread(sites, 1, sizeof(sites) - 1, file), sizeof(sites) - 1);
 	fclose(file);
-	for (i = 0; i < ARRAY_SIZE(programs); i++) {
+	for (; *program; program++) {
 		char line[64];
 
-		snprintf(line, sizeof(line), "%s\n", programs[i]);
+		snprintf(line, sizeof(line), "%s\n", *program);
 		if (!line_begins(line))
 			SKIP(return, "not all that comes before has run");
 	}
@@ -289,31 +296,39 @@ static bool known(void)
 	return line_begins(FAIL_KNOWN "\n");
 }
 
+/* @statement as in SKIP() */
+#define EXPECT_ALL_REACHED(statement, module)				\
+do {									\
+	bool __all = look_at_module(module);				\
+									\
+	if (!known())							\
+		SKIP(statement, "this kernel guesses at its stacks");	\
+	EXPECT_TRUE(__all);						\
+} while (0)
+
 TEST_F(sites, capi)
 {
-	bool all = look_at_module("capi");
-
-	if (!known())
-		SKIP(return, "this kernel guesses at its stacks");
-	EXPECT_TRUE(all);
+	NOT_IN_GUEST(return, "is looked at on a host");
+	EXPECT_ALL_REACHED(return, "capi");
 }
 
 TEST_F(sites, capi_sim)
 {
-	bool all = look_at_module("capi_sim");
-
-	if (!known())
-		SKIP(return, "this kernel guesses at its stacks");
-	EXPECT_TRUE(all);
+	NOT_IN_GUEST(return, "is at work on a host");
+	EXPECT_ALL_REACHED(return, "capi_sim");
 }
 
 TEST_F(sites, capi_mdev)
 {
-	bool all = look_at_module("capi_mdev");
+	NOT_IN_GUEST(return, "is at work on a host");
+	EXPECT_ALL_REACHED(return, "capi_mdev");
+}
 
-	if (!known())
-		SKIP(return, "this kernel guesses at its stacks");
-	EXPECT_TRUE(all);
+TEST_F(sites, capi_guest)
+{
+	if (!in_guest())
+		SKIP(return, "is at work in a guest");
+	EXPECT_ALL_REACHED(return, "capi_guest");
 }
 
 TEST_HARNESS_MAIN

@@ -183,7 +183,7 @@ make_vfs a
 boot
 test_driver
 guest_suite a memcpy_mirror memcpy_clean memcpy_stack guest_memory guest_life \
-	fail_nth_guest late_driver.sh
+	fail_nth_guest fail_nth_modules fail_nth_sites late_driver.sh
 test_events $((10000 / slow)) -d
 test_events 500 -m
 check "events of all kinds came" other_events_came
