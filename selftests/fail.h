@@ -151,6 +151,16 @@ bool fail_state_is(const struct fail_state *state);
 /* Is it as after the first call of this entry? */
 bool fail_steady(struct fail *fail);
 
+/* For a fixture; @statement as in SKIP() */
+#define FAIL_INIT(statement, fail)					\
+do {									\
+	int __ret = fail_init(fail);					\
+									\
+	if (__ret == -EOPNOTSUPP)					\
+		SKIP(statement, "this kernel injects no faults");	\
+	ASSERT_EQ(0, __ret);						\
+} while (0)
+
 /* A test of one entry, or of several that belong together */
 #define FAIL_TEST(fixture, name)	TEST_F_TIMEOUT(fixture, name, FAIL_PATIENCE)
 

@@ -46,11 +46,7 @@ FIXTURE(admin) {
 
 FIXTURE_SETUP(admin)
 {
-	int ret = fail_init(&self->fail);
-
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, mdev_create(&self->mdev));
 	snprintf(self->create, sizeof(self->create),
 		 "/sys/class/mdev_bus/%s/mdev_supported_types/capi_mdev-echo/create",
@@ -129,11 +125,7 @@ FIXTURE(device) {
 
 FIXTURE_SETUP(device)
 {
-	int ret = fail_init(&self->fail);
-
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, capi_load());
 	fail_state(&self->before);
 	ASSERT_EQ(0, mdev_create(&self->mdev));

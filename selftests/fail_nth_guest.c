@@ -34,16 +34,10 @@ FIXTURE(guest) {
 
 FIXTURE_SETUP(guest)
 {
-	int ret;
-
 	self->mc.cxl.fd = -1;
 	self->fd = -1;
-	if (!in_guest())
-		SKIP(return, "needs a VF");
-	ret = fail_init(&self->fail);
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	NEEDS_VF(return);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, cxl_load("memcpy"));
 	ASSERT_EQ(0, afu_find(&self->memcpy, 0));
 	ASSERT_EQ(0, cxl_load("echo"));

@@ -118,14 +118,8 @@ static void skip_loader(struct fail *fail, int file, const char *parameters,
 
 FIXTURE_SETUP(modules)
 {
-	int ret;
-
 	NOT_IN_GUEST(return, "needs the software adapter");
-	ret = fail_init(&self->fail);
-
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, cxl_unload());
 	unload("capi");
 	/* Not each step, or the loading of a module takes minutes. */
@@ -289,14 +283,8 @@ static int override_vfs(const char *driver)
 
 FIXTURE_SETUP(guest_module)
 {
-	int ret;
-
-	if (!in_guest())
-		SKIP(return, "needs a VF");
-	ret = fail_init(&self->fail);
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	NEEDS_VF(return);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, cxl_unload());
 	/* Binding is another test. */
 	ASSERT_EQ(0, override_vfs("none\n"));

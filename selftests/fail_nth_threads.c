@@ -87,11 +87,7 @@ FIXTURE(process) {
 
 FIXTURE_SETUP(process)
 {
-	int ret = fail_init(&self->fail);
-
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, cxl_load(AFUS));
 	fail_state(&self->before);
 	ASSERT_EQ(0, memcpy_start(&self->mc, UNITS));
@@ -262,11 +258,7 @@ FIXTURE(mediated) {
 
 FIXTURE_SETUP(mediated)
 {
-	int ret = fail_init(&self->fail);
-
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this kernel injects no faults");
-	ASSERT_EQ(0, ret);
+	FAIL_INIT(return, &self->fail);
 	ASSERT_EQ(0, capi_reload(""));
 	fail_state(&self->before);
 	ASSERT_EQ(0, translator_open(&self->t));

@@ -18,7 +18,13 @@ bool in_guest(void);
 /* Whether its host takes requests: CAPI_HOST in the environment is where. */
 bool host_listens(void);
 
-/* For tests that need what a VF does not have; @statement as in SKIP() */
+/* For tests that need one; @statement as in SKIP() */
+#define NEEDS_VF(statement)						\
+do {									\
+	if (!in_guest())						\
+		SKIP(statement, "needs a VF");				\
+} while (0)
+/* For those that need what a VF does not have */
 #define NOT_IN_GUEST(statement, reason)					\
 do {									\
 	if (in_guest())							\

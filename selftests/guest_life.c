@@ -34,8 +34,7 @@ FIXTURE(guest_owner) {
 
 FIXTURE_SETUP(guest_owner)
 {
-	if (!in_guest())
-		SKIP(return, "needs a VF");
+	NEEDS_VF(return);
 	ASSERT_EQ(0, cxl_load(ECHO_AFU));
 	ASSERT_EQ(0, afu_find(&self->afu, 0));
 	self->page = sysconf(_SC_PAGESIZE);
@@ -326,8 +325,7 @@ static int get_to(struct capi_memcpy *mc, enum stage stage)
 
 FIXTURE_SETUP(guest_killed)
 {
-	if (!in_guest())
-		SKIP(return, "needs a VF");
+	NEEDS_VF(return);
 	ASSERT_EQ(0, cxl_load("memcpy:4"));
 	ASSERT_EQ(0, afu_find(&self->afu, 0));
 	ASSERT_EQ(0, pipe(self->ready));

@@ -34,8 +34,7 @@ TEST(wild_addresses)
 	char byte = 0, *at;
 	int i;
 
-	if (!in_guest())
-		SKIP(return, "needs a VF");
+	NEEDS_VF(return);
 	ASSERT_EQ(0, memcpy_load());
 	ASSERT_EQ(0, memcpy_start(&mc, 1));
 	EXPECT_STATUS(DONE, capi_memcpy_copy(&mc, &byte, "x", 1));
@@ -79,8 +78,7 @@ static int put(const char *group, const char *name, const char *text)
 
 FIXTURE_SETUP(guest_memory)
 {
-	if (!in_guest())
-		SKIP(return, "needs a VF");
+	NEEDS_VF(return);
 	ASSERT_EQ(0, memcpy_load());
 	snprintf(self->root, sizeof(self->root), "/tmp/cgroup.XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->root));
