@@ -94,7 +94,7 @@ struct fail {
 	unsigned int streak;
 	enum fail_what what;
 	bool by_cache;
-	unsigned int first[3];
+	unsigned int first[FAIL_REST + 1];
 	unsigned int rounds;
 	unsigned int coarse;
 	unsigned int step;
@@ -122,6 +122,7 @@ pid_t fail_find_thread(const char *name, pid_t after);
 #define FAIL_PIECE	64
 int fail_made_by(struct fail *fail, pid_t tid);
 
+/* Of the memory that is asked for, this fails from here on. */
 int fail_choose(struct fail *fail, enum fail_what what);
 
 /* The @n'th allocation or copy of the thread fails from here on. */
